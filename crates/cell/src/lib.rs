@@ -1,0 +1,1 @@
+//! Doyle-Fuller-Newman cell model

@@ -1,0 +1,2 @@
+//! The scalade command.
+fn main() {}

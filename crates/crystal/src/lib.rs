@@ -1,0 +1,1 @@
+//! Cells, supercells, symmetry operations

@@ -1,0 +1,1 @@
+//! Voltages and convex hulls from first-principles energies

@@ -1,0 +1,1 @@
+//! The typed properties that pass between scales

@@ -1,0 +1,1 @@
+//! Hop barriers, kinetic Monte Carlo and diffusivities

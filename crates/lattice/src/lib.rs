@@ -1,0 +1,1 @@
+//! Cluster expansion, lattice Monte Carlo, free energies and common tangents

@@ -1,0 +1,1 @@
+//! Dense and block-banded solves, interpolation, Philox streams, deterministic statistics

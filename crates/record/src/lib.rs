@@ -1,0 +1,1 @@
+//! Tracked values: uncertainty, provenance, scale of identification, seal

@@ -1,0 +1,1 @@
+//! The ladder: every model registered as a step of a study

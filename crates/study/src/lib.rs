@@ -1,0 +1,1 @@
+//! Studies: checked graphs of steps, content-addressed cache, journal, resume

@@ -1,0 +1,1 @@
+//! Physical quantities with dimensions, unit strings, and CODATA constants
