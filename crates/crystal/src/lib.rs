@@ -1,1 +1,21 @@
-//! Cells, supercells, symmetry operations
+//! Crystal structures, periodic site grids and symmetry. Lengths are in angstrom.
+//!
+//! ```
+//! use scalade_crystal::Structure;
+//! let lithium = Structure::new(
+//!     [[3.44, 0.0, 0.0], [0.0, 3.44, 0.0], [0.0, 0.0, 3.44]],
+//!     vec!["Li".into(), "Li".into()],
+//!     vec![[0.0, 0.0, 0.0], [0.5, 0.5, 0.5]],
+//! )?;
+//! assert!((lithium.volume_cubic_angstrom() - 3.44f64.powi(3)).abs() < 1e-12);
+//! assert_eq!(lithium.count("Li"), 2);
+//! # Ok::<(), scalade_crystal::CrystalError>(())
+//! ```
+
+mod grid;
+mod matrix;
+mod structure;
+
+pub use grid::{LatticeSite, SiteGrid};
+pub use matrix::{Matrix3, cross, determinant, dot, inverse, norm, row_times};
+pub use structure::{CrystalError, Structure};

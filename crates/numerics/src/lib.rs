@@ -1,1 +1,12 @@
-//! Dense and block-banded solves, interpolation, Philox streams, deterministic statistics
+//! Numerical building blocks on plain `f64`: dense solves, monotone interpolation, counter-based random streams, and
+//! statistics of correlated series. No units here; callers say theirs.
+
+pub mod dense;
+pub mod interpolation;
+pub mod philox;
+pub mod statistics;
+
+pub use dense::{Cholesky, DenseError, Matrix};
+pub use interpolation::{InterpolationError, Pchip};
+pub use philox::{Philox, philox4x32};
+pub use statistics::{BlockedMean, blocked_mean, mean, ordered_sum, variance};
