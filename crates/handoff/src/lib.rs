@@ -1,10 +1,23 @@
 //! The typed properties that pass between scales. Each is constructed only if it is admissible, evaluates in batches with
-//! derivatives, and serialises.
+//! derivatives, and serialises; reading one back checks it again.
 
+mod diffusivity;
+mod domain;
+mod electrode;
 mod error;
 pub mod lattice_energy;
 pub mod lattice_hamiltonian;
+mod tensor;
+mod voltage;
 
+pub use diffusivity::{Diffusivity, DiffusivityKind, DiffusivityTable, Projection, kind};
+pub use domain::{DomainUse, OutOfDomain};
+pub use electrode::{
+    Conductivity, ConductivityTable, EffectiveTransport, EffectiveTransportParts, InsertionKinetics,
+    InsertionKineticsParts,
+};
 pub use error::HandoffError;
 pub use lattice_energy::{Bond, LatticeEnergy};
 pub use lattice_hamiltonian::{ClusterOrbit, LatticeHamiltonian};
+pub use tensor::SymmetricTensor;
+pub use voltage::{OpenCircuitVoltage, VoltageMember, VoltageTable};
