@@ -86,6 +86,7 @@ impl Matrix {
     }
 
     /// The Gram matrix `A^T W A` for row weights `W` (one per row).
+    #[must_use]
     pub fn weighted_gram(&self, weights: &[f64]) -> Self {
         let mut out = Self::zeros(self.columns, self.columns);
         for (i, w) in weights.iter().enumerate().take(self.rows) {

@@ -20,7 +20,7 @@ impl ParsedUnit {
     const ONE: Self = Self { mantissa: 1.0, exponent: 0, dimension: dimension::NONE };
 
     /// Converts a value in SI base units to this unit.
-    pub(crate) fn from_si(self, si: f64) -> f64 {
+    pub(crate) fn convert_si(self, si: f64) -> f64 {
         scale_decimal(si / self.mantissa, -self.exponent)
     }
 }

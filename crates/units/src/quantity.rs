@@ -108,7 +108,7 @@ impl Quantity {
                 accepted: accepted_units(one.dimension),
             });
         }
-        Ok(one.from_si(self.si))
+        Ok(one.convert_si(self.si))
     }
 }
 
