@@ -8,6 +8,7 @@ mod error;
 pub mod lattice_energy;
 pub mod lattice_hamiltonian;
 mod tensor;
+mod thermodynamic_factor;
 mod voltage;
 
 pub use diffusivity::{Diffusivity, DiffusivityKind, DiffusivityTable, Projection, kind};
@@ -20,4 +21,5 @@ pub use error::HandoffError;
 pub use lattice_energy::{Bond, LatticeEnergy};
 pub use lattice_hamiltonian::{ClusterOrbit, LatticeHamiltonian};
 pub use tensor::SymmetricTensor;
+pub use thermodynamic_factor::{ThermodynamicFactor, ThermodynamicFactorTable};
 pub use voltage::{OpenCircuitVoltage, VoltageMember, VoltageTable};
