@@ -22,7 +22,7 @@ pub struct ThermodynamicFactorTable {
     pub members: Vec<Vec<f64>>,
 }
 
-/// theta(x, T) = d(mu/kT)/d ln x, with ln theta a monotone cubic in x and linear in T between the table's temperatures.
+/// theta(x, T) = d(mu/kT)/d ln x, with ln theta a monotone cubic in x and theta linear in T between the table's temperatures.
 ///
 /// Admissible only if positive: inside a spinodal it is not, and a two-phase interval has no thermodynamic factor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -110,7 +110,7 @@ impl ThermodynamicFactor {
             .map(|at| {
                 let a = value(&self.curves[left], *at)?;
                 let b = value(&self.curves[right], *at)?;
-                Ok((a * (1.0 - weight) + b * weight).exp())
+                Ok(a.exp() * (1.0 - weight) + b.exp() * weight)
             })
             .collect()
     }
