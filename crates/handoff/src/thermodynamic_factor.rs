@@ -22,7 +22,8 @@ pub struct ThermodynamicFactorTable {
     pub members: Vec<Vec<f64>>,
 }
 
-/// theta(x, T) = d(mu/kT)/d ln x, with ln theta a monotone cubic in x and theta linear in T between the table's temperatures.
+/// theta(x, T) = d(mu/kT)/d ln x, with ln theta a monotone cubic in x and theta linear in 1/T between the table's temperatures
+/// (exact for a regular solution, whose theta is a + b/T).
 ///
 /// Admissible only if positive: inside a spinodal it is not, and a two-phase interval has no thermodynamic factor.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,7 +106,11 @@ impl ThermodynamicFactor {
         }
         let right = t.partition_point(|v| *v < temperature_k).min(t.len() - 1);
         let left = right.saturating_sub(1);
-        let weight = if right == left { 1.0 } else { (temperature_k - t[left]) / (t[right] - t[left]) };
+        let weight = if right == left {
+            1.0
+        } else {
+            (1.0 / temperature_k - 1.0 / t[left]) / (1.0 / t[right] - 1.0 / t[left])
+        };
         x.iter()
             .map(|at| {
                 let a = value(&self.curves[left], *at)?;
@@ -175,7 +180,7 @@ mod tests {
         let values = theta.evaluate(&[0.2, 0.5], 300.0).unwrap();
         assert!((values[0] - 0.631_092_37).abs() < 1e-8 && (values[1] - 0.452_730_92).abs() < 1e-8);
         let between = theta.evaluate(&[0.5], 310.0).unwrap()[0];
-        assert!((between / regular_solution(310.0, 0.5) - 1.0).abs() < 2e-3);
+        assert!((between / regular_solution(310.0, 0.5) - 1.0).abs() < 1e-12);
         assert!((theta.evaluate_member(0, &[0.5]).unwrap()[0] - regular_solution(310.0, 0.5)).abs() < 1e-12);
         assert!(theta.evaluate(&[0.5], 298.15).is_err());
         assert!(theta.evaluate(&[0.999], 300.0).is_err());
