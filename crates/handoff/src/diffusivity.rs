@@ -64,6 +64,8 @@ pub struct DiffusivityTable {
     pub relative_standard_error: Vec<f64>,
     /// Activation energy, eV: D(x,T) = D(x,T_ref) exp(-E(x)/k (1/T - 1/T_ref)).
     pub activation_energy_ev: Vec<f64>,
+    /// Standard uncertainty of the activation energy, eV.
+    pub activation_standard_error_ev: Vec<f64>,
     /// Temperature of the tensors, K.
     pub reference_temperature_k: f64,
     /// Ensemble: for each member the ratio of its magnitude to the best one, at every stoichiometry.
@@ -159,6 +161,7 @@ impl<K: DiffusivityKind> Diffusivity<K> {
             });
         }
         check_finite("activation energy", &table.activation_energy_ev, n)?;
+        check_finite("standard error of the activation energy", &table.activation_standard_error_ev, n)?;
         check_finite("relative standard error", &table.relative_standard_error, n)?;
         let t = table.reference_temperature_k;
         if !(t.is_finite() && t > 0.0) {
@@ -291,49 +294,78 @@ impl<K: DiffusivityKind> Diffusivity<K> {
     }
 }
 
-impl Diffusivity<kind::Chemical> {
-    /// Chemical diffusivity: thermodynamic factor times jump diffusivity (L. S. Darken, Trans. AIME 175, 184 (1948); for
-    /// lattice gases R. Gomer, Rep. Prog. Phys. 53, 917 (1990)). One factor per stoichiometry of `jump`, for the best curve and for each
-    /// member (ratios to the best factor are multiplied into the members).
-    ///
-    /// A factor that is not positive lies inside a spinodal, where Fick's law with a positive diffusivity does not exist: refused.
-    pub fn from_jump(
-        jump: &Diffusivity<kind::Jump>,
-        thermodynamic_factor: &[f64],
-        member_factors: &[Vec<f64>],
-        relative_standard_error: &[f64],
-    ) -> Result<Self, HandoffError> {
-        let n = jump.table.stoichiometry.len();
-        check_finite("thermodynamic factor", thermodynamic_factor, n)?;
-        check_finite("relative standard error of the thermodynamic factor", relative_standard_error, n)?;
-        let all = std::iter::once(thermodynamic_factor).chain(member_factors.iter().map(Vec::as_slice));
-        for factors in all {
+/// Thermodynamic factors at the stoichiometries of a jump diffusivity and its reference temperature.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FactorsAtNodes {
+    /// Best values.
+    pub best: Vec<f64>,
+    /// One list per member of the ensemble.
+    pub members: Vec<Vec<f64>>,
+    /// Relative standard uncertainty.
+    pub relative_standard_error: Vec<f64>,
+    /// -d ln theta/d(1/kT), eV: what the factor adds to the activation energy.
+    pub activation_energy_ev: Vec<f64>,
+    /// Its standard uncertainty, eV.
+    pub activation_standard_error_ev: Vec<f64>,
+}
+
+impl FactorsAtNodes {
+    fn check(&self, stoichiometry: &[f64], members: usize) -> Result<(), HandoffError> {
+        let n = stoichiometry.len();
+        check_finite(
+            "relative standard error of the thermodynamic factor",
+            &self.relative_standard_error,
+            n,
+        )?;
+        check_finite("activation energy of the thermodynamic factor", &self.activation_energy_ev, n)?;
+        check_finite("its standard error", &self.activation_standard_error_ev, n)?;
+        if self.members.len() != members {
+            let (expected, got) = (members, self.members.len());
+            return Err(HandoffError::Length { what: "members of the thermodynamic factor", expected, got });
+        }
+        for factors in std::iter::once(&self.best).chain(&self.members) {
             check_finite("thermodynamic factor", factors, n)?;
             if let Some(i) = factors.iter().position(|f| *f <= 0.0) {
                 return Err(HandoffError::Inadmissible {
                     hand_off: NAME,
                     requirement: "the thermodynamic factor is positive (inside a spinodal it is not); it",
-                    place: format!("x = {}", jump.table.stoichiometry[i]),
+                    place: format!("x = {}", stoichiometry[i]),
                     violation: factors[i],
                 });
             }
         }
-        if member_factors.len() != jump.member_count() {
-            let (expected, got) = (jump.member_count(), member_factors.len());
-            return Err(HandoffError::Length { what: "members of the thermodynamic factor", expected, got });
-        }
+        Ok(())
+    }
+}
+
+impl Diffusivity<kind::Chemical> {
+    /// Chemical diffusivity: thermodynamic factor times jump diffusivity (L. S. Darken, Trans. AIME 175, 184 (1948); for
+    /// lattice gases R. Gomer, Rep. Prog. Phys. 53, 917 (1990)). Activation energies add, as ln D = ln theta + ln D_J.
+    ///
+    /// A factor that is not positive lies inside a spinodal, where Fick's law with a positive diffusivity does not exist: refused.
+    pub fn from_jump(jump: &Diffusivity<kind::Jump>, factors: &FactorsAtNodes) -> Result<Self, HandoffError> {
+        factors.check(&jump.table.stoichiometry, jump.member_count())?;
         let mut table = jump.table.clone();
         table.kind = "chemical".into();
-        for (tensor, factor) in table.tensor_m2_per_s.iter_mut().zip(thermodynamic_factor) {
+        for (tensor, factor) in table.tensor_m2_per_s.iter_mut().zip(&factors.best) {
             *tensor = tensor.scaled(*factor);
         }
-        for (ratios, factors) in table.member_ratio.iter_mut().zip(member_factors) {
-            for ((ratio, factor), best) in ratios.iter_mut().zip(factors).zip(thermodynamic_factor) {
+        for (ratios, member) in table.member_ratio.iter_mut().zip(&factors.members) {
+            for ((ratio, factor), best) in ratios.iter_mut().zip(member).zip(&factors.best) {
                 *ratio *= factor / best;
             }
         }
-        for (error, other) in table.relative_standard_error.iter_mut().zip(relative_standard_error) {
-            *error = error.hypot(*other);
+        for (energy, more) in table.activation_energy_ev.iter_mut().zip(&factors.activation_energy_ev) {
+            *energy += more;
+        }
+        let errors = [
+            (&mut table.relative_standard_error, &factors.relative_standard_error),
+            (&mut table.activation_standard_error_ev, &factors.activation_standard_error_ev),
+        ];
+        for (mine, theirs) in errors {
+            for (error, other) in mine.iter_mut().zip(theirs) {
+                *error = error.hypot(*other);
+            }
         }
         Self::new(table)
     }
@@ -375,6 +407,7 @@ mod tests {
             tensor_m2_per_s: vec![layered(1e-13), layered(4e-13), layered(1e-15)],
             relative_standard_error: vec![0.1; 3],
             activation_energy_ev: vec![0.3, 0.28, 0.5],
+            activation_standard_error_ev: vec![0.01; 3],
             reference_temperature_k: 300.0,
             member_ratio: vec![vec![1.1, 0.9, 2.0], vec![0.8; 3]],
             out_of_domain: OutOfDomain::Clamp,
@@ -416,13 +449,20 @@ mod tests {
     #[test]
     fn chemical_is_factor_times_jump() {
         let jump = Diffusivity::<kind::Jump>::new(table("jump")).unwrap();
-        let theta = [3.0, 8.0, 2.0];
-        let members = [vec![3.3, 8.0, 2.0], vec![3.0, 8.8, 2.0]];
-        let chemical = Diffusivity::from_jump(&jump, &theta, &members, &[0.02; 3]).unwrap();
-        chemical.check_link(&jump, &theta).unwrap();
+        let factors = FactorsAtNodes {
+            best: vec![3.0, 8.0, 2.0],
+            members: vec![vec![3.3, 8.0, 2.0], vec![3.0, 8.8, 2.0]],
+            relative_standard_error: vec![0.02; 3],
+            activation_energy_ev: vec![0.01, 0.05, 0.0],
+            activation_standard_error_ev: vec![0.0; 3],
+        };
+        let chemical = Diffusivity::from_jump(&jump, &factors).unwrap();
+        chemical.check_link(&jump, &factors.best).unwrap();
         assert!(chemical.check_link(&jump, &[3.0, 8.0, 2.000_001]).is_err());
         assert!((chemical.table().member_ratio[0][0] - 1.21).abs() < 1e-12);
-        assert!(Diffusivity::from_jump(&jump, &[3.0, -0.1, 2.0], &members, &[0.02; 3]).is_err());
+        assert!((chemical.table().activation_energy_ev[1] - 0.33).abs() < 1e-12);
+        let spinodal = FactorsAtNodes { best: vec![3.0, -0.1, 2.0], ..factors };
+        assert!(Diffusivity::from_jump(&jump, &spinodal).is_err());
     }
 
     #[test]

@@ -7,11 +7,12 @@ mod electrode;
 mod error;
 pub mod lattice_energy;
 pub mod lattice_hamiltonian;
+mod local_terms;
 mod tensor;
 mod thermodynamic_factor;
 mod voltage;
 
-pub use diffusivity::{Diffusivity, DiffusivityKind, DiffusivityTable, Projection, kind};
+pub use diffusivity::{Diffusivity, DiffusivityKind, DiffusivityTable, FactorsAtNodes, Projection, kind};
 pub use domain::{DomainUse, OutOfDomain};
 pub use electrode::{
     Conductivity, ConductivityTable, EffectiveTransport, EffectiveTransportParts, InsertionKinetics,
