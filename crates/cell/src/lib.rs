@@ -1,1 +1,52 @@
-//! Doyle-Fuller-Newman cell model
+//! Doyle-Fuller-Newman (DFN) model of a lithium-ion cell: porous electrodes with spherical particles,
+//! concentrated electrolyte, Butler-Volmer kinetics, optional lumped temperature.
+//!
+//! Equations as in Marquis et al., J. Electrochem. Soc. 166 (2019) A3693. Space is discretised by conservative
+//! Gauss-Lobatto elements of any order (order 1 is the vertex-centred finite-volume method), particles by a
+//! conservative Gauss-Radau scheme in r^2, time by a variable-order BDF method with error control; each
+//! Newton step eliminates the particles and the interfacial current node by node and solves what is left as
+//! one banded system with bordered rows.
+//!
+//! All numbers are SI. Discharge current is positive.
+//!
+//! ```
+//! use scalade_cell::{DfnOptions, ParameterSet, Protocol, solve};
+//! let parameters = ParameterSet::marquis2019()?;
+//! let protocol = Protocol::discharge(1.0, 3.105);
+//! let solution = solve(&parameters, &protocol, &DfnOptions::default(), &[60.0, 1200.0])?;
+//! assert!((solution.voltage_v[1] - 3.652118).abs() < 1e-4);
+//! # Ok::<(), scalade_cell::CellError>(())
+//! ```
+
+mod balance;
+mod bpx;
+mod error;
+mod expression;
+mod mesh;
+mod model;
+mod parameters;
+mod property;
+mod protocol;
+mod single_particle;
+mod solution;
+mod solve;
+mod solver;
+mod table;
+
+pub use error::CellError;
+pub use expression::{Formula, FormulaWorkspace};
+pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
+pub use parameters::{Electrode, Electrolyte, Kinetics, ParameterSet, Separator, ThermalParameters};
+pub use property::{Activated, OpenCircuitPotential, Property, Undefined};
+pub use protocol::{Control, DischargeProtocol, Protocol, Step, StepLimits};
+pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
+pub use solution::{
+    DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange, WorkCounters,
+};
+pub use solve::{DfnOptions, Thermal, solve};
+pub use table::{Outside, Table};
+
+/// Molar gas constant R, J/(mol K) (CODATA 2018, exact).
+pub const GAS_CONSTANT: f64 = 8.314_462_618_153_24;
+/// Faraday constant F, C/mol (CODATA 2018, exact).
+pub const FARADAY: f64 = 96_485.332_123_310_02;

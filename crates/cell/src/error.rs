@@ -1,0 +1,96 @@
+//! The errors of the cell model.
+
+/// Everything that can go wrong when a cell model is built or solved.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum CellError {
+    /// A formula could not be read; `column` counts characters from 1.
+    #[error("formula, column {column}: {message}\n  {source_text}\n  {caret}", caret = caret(*column))]
+    Formula {
+        /// Character position, from 1.
+        column: usize,
+        /// What is wrong and what to write instead.
+        message: String,
+        /// The formula (shortened if it is long).
+        source_text: String,
+    },
+    /// A table of a property is not usable.
+    #[error("table of {property}: {message}")]
+    Table {
+        /// Which property or table.
+        property: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+    /// A parameter is missing, not finite or outside its physical range.
+    #[error("parameter '{name}' = {value}: {requirement}")]
+    Parameter {
+        /// Name with unit.
+        name: String,
+        /// The value found (NaN if missing).
+        value: f64,
+        /// What is required.
+        requirement: String,
+    },
+    /// A parameter document could not be read.
+    #[error("parameter document: {0}")]
+    Document(String),
+    /// A protocol or a solver option is not usable.
+    #[error("{option} = {value}: {requirement}")]
+    Option {
+        /// Which option.
+        option: &'static str,
+        /// The value found.
+        value: f64,
+        /// What is required.
+        requirement: &'static str,
+    },
+    /// No consistent potentials were found at the start of a protocol step.
+    #[error(
+        "no consistent potentials at t = {time_s} s: after {iterations} damped Newton iterations {variable} at node \
+         {node} still changes by {residual:e}; check that the initial stoichiometries lie inside the data and that \
+         the current is not extreme"
+    )]
+    InitialPotentials {
+        /// The variable with the largest correction, or the one whose material function has no value.
+        variable: &'static str,
+        /// Its node, counted from the negative current collector.
+        node: usize,
+        /// Time at which the step starts, s.
+        time_s: f64,
+        /// Largest Newton correction (V, or relative for the current), or the value that has no function value.
+        residual: f64,
+        /// Newton iterations done.
+        iterations: usize,
+    },
+    /// The time integrator could not go on.
+    #[error(
+        "time integration stopped at t = {time_s} s (step {step_s:e} s, {reason}): {variable} at node {node}, value {value:e}; \
+         the protocol may drive the cell beyond what its parameters allow, otherwise loosen the tolerance or refine the mesh"
+    )]
+    TimeStep {
+        /// What happened in the last attempt.
+        reason: &'static str,
+        /// The variable concerned.
+        variable: &'static str,
+        /// Its node, counted from the negative current collector.
+        node: usize,
+        /// Time reached, s.
+        time_s: f64,
+        /// Last step size tried, s.
+        step_s: f64,
+        /// Offending value or weighted correction.
+        value: f64,
+    },
+    /// The work limit was reached.
+    #[error("{steps} time steps were not enough to go beyond t = {time_s} s; raise max_steps or loosen rtol")]
+    TooManySteps {
+        /// Steps taken.
+        steps: usize,
+        /// Time reached, s.
+        time_s: f64,
+    },
+}
+
+fn caret(column: usize) -> String {
+    format!("{}^", " ".repeat(column.saturating_sub(1).min(200)))
+}

@@ -1,0 +1,253 @@
+//! Meshes: Gauss-Lobatto elements through the thickness of the cell, Gauss-Radau elements in s = (r/R)^2
+//! inside a particle.
+//!
+//! Both schemes are Galerkin schemes with the quadrature on the nodes: mass matrices are diagonal, columns
+//! of the discrete divergence sum to zero (nothing is lost between nodes), and nodes lie on the collectors,
+//! the separator's faces and the particle's surface, so that no terminal value is extrapolated.
+
+use crate::error::CellError;
+use crate::solver::quadrature::{
+    differentiation_matrix, gauss_legendre, gauss_lobatto, gauss_radau_root, lagrange,
+};
+use serde::{Deserialize, Serialize};
+
+/// Elements of the particles of one electrode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticleMeshOptions {
+    /// Elements along the radius (equal widths in r).
+    pub elements: usize,
+    /// Polynomial degree in r^2 of each element; 1 with many elements is a finite-volume scheme.
+    pub order: usize,
+}
+
+/// Elements of one electrode and of its particles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ElectrodeMeshOptions {
+    /// Elements through the thickness (equal widths).
+    pub elements: usize,
+    /// Elements of the particles.
+    pub particle: ParticleMeshOptions,
+}
+
+/// The mesh of a cell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MeshOptions {
+    /// Polynomial degree of the elements through the thickness: 1 is the vertex-centred finite-volume
+    /// scheme of second order.
+    pub order: usize,
+    /// Negative electrode.
+    pub negative: ElectrodeMeshOptions,
+    /// Elements of the separator.
+    pub separator_elements: usize,
+    /// Positive electrode.
+    pub positive: ElectrodeMeshOptions,
+}
+
+impl Default for MeshOptions {
+    fn default() -> Self {
+        let electrode =
+            ElectrodeMeshOptions { elements: 3, particle: ParticleMeshOptions { elements: 1, order: 9 } };
+        Self { order: 4, negative: electrode, separator_elements: 1, positive: electrode }
+    }
+}
+
+impl MeshOptions {
+    /// Second-order finite volumes with `nx` cells in each layer and `nr` along each particle radius.
+    pub fn finite_volumes(nx: usize, nr: usize) -> Self {
+        let electrode =
+            ElectrodeMeshOptions { elements: nx, particle: ParticleMeshOptions { elements: nr, order: 1 } };
+        Self { order: 1, negative: electrode, separator_elements: nx, positive: electrode }
+    }
+
+    /// The mesh with the electrodes exchanged.
+    #[must_use]
+    pub fn mirrored(&self) -> Self {
+        Self { negative: self.positive, positive: self.negative, ..*self }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), CellError> {
+        let check = |option: &'static str, value: usize, high: usize, requirement: &'static str| {
+            if value == 0 || value > high {
+                return Err(CellError::Option { option, value: value as f64, requirement });
+            }
+            Ok(())
+        };
+        check("mesh order", self.order, 12, "must be 1 to 12")?;
+        let elements = "must be 1 to 1000";
+        check("separator elements", self.separator_elements, 1000, elements)?;
+        let thickness =
+            (self.negative.elements + self.separator_elements + self.positive.elements) * self.order;
+        check("nodes through the thickness", thickness, 3000, "must be at most 3000")?;
+        for electrode in [&self.negative, &self.positive] {
+            check("electrode elements", electrode.elements, 1000, elements)?;
+            check("particle elements", electrode.particle.elements, 500, "must be 1 to 500")?;
+            check("particle order", electrode.particle.order, 40, "must be 1 to 40")?;
+            let radial = electrode.particle.elements * electrode.particle.order;
+            check("nodes along the particle radius", radial, 500, "must be at most 500")?;
+            let matrices = radial * radial * (electrode.elements * self.order + 1);
+            check("entries of all particle matrices", matrices, 50_000_000, "must be at most 5e7")?;
+        }
+        Ok(())
+    }
+}
+
+/// One element of the thickness.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Element {
+    /// First of its order + 1 nodes.
+    pub(crate) start: usize,
+    /// 2 / width, 1/m.
+    pub(crate) scale: f64,
+    /// 0 negative electrode, 1 separator, 2 positive electrode.
+    pub(crate) layer: usize,
+}
+
+/// The mesh through the thickness.
+#[derive(Debug, Clone)]
+pub(crate) struct LineMesh {
+    pub(crate) order: usize,
+    /// Lobatto weights on [-1, 1].
+    pub(crate) weights: Vec<f64>,
+    /// Row-major derivative matrix on [-1, 1].
+    pub(crate) derivative: Vec<f64>,
+    pub(crate) elements: Vec<Element>,
+    /// Coordinates of the nodes from the negative collector, m.
+    pub(crate) nodes: Vec<f64>,
+    /// Quadrature weight of each node in each layer, m.
+    pub(crate) layer_weights: [Vec<f64>; 3],
+    /// Nodes of the negative electrode, its face to the separator included.
+    pub(crate) negative_nodes: usize,
+    /// Nodes of the positive electrode, its face included.
+    pub(crate) positive_nodes: usize,
+}
+
+impl LineMesh {
+    pub(crate) fn new(options: &MeshOptions, thickness: [f64; 3]) -> Self {
+        let p = options.order;
+        let (points, weights) = gauss_lobatto(p);
+        let counts = [options.negative.elements, options.separator_elements, options.positive.elements];
+        let total: usize = counts.iter().sum::<usize>() * p + 1;
+        let mut nodes = vec![0.0; total];
+        let mut layer_weights = [vec![0.0; total], vec![0.0; total], vec![0.0; total]];
+        let mut elements = Vec::new();
+        let mut left = 0.0;
+        for layer in 0..3 {
+            let width = thickness[layer] / counts[layer] as f64;
+            for e in 0..counts[layer] {
+                let start = elements.len() * p;
+                for (i, point) in points.iter().enumerate() {
+                    nodes[start + i] = left + width * (e as f64 + 0.5 * (1.0 + point));
+                    layer_weights[layer][start + i] += 0.5 * width * weights[i];
+                }
+                elements.push(Element { start, scale: 2.0 / width, layer });
+            }
+            left += thickness[layer];
+        }
+        Self {
+            order: p,
+            derivative: differentiation_matrix(&points),
+            weights,
+            elements,
+            nodes,
+            layer_weights,
+            negative_nodes: counts[0] * p + 1,
+            positive_nodes: counts[2] * p + 1,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
+    }
+}
+
+/// One element of a particle.
+#[derive(Debug, Clone)]
+pub(crate) struct ParticleElement {
+    pub(crate) start: usize,
+    pub(crate) size: usize,
+    /// Row-major d l_j / ds at its nodes.
+    pub(crate) derivative: Vec<f64>,
+    /// 4 s w at its nodes: the flux form is sum_q (4 s w)_q D_q (dc/ds)_q (dl_i/ds)_q.
+    pub(crate) flux_weights: Vec<f64>,
+}
+
+/// The mesh of a particle of unit radius; the last node is the surface.
+#[derive(Debug, Clone)]
+pub(crate) struct ParticleMesh {
+    pub(crate) elements: Vec<ParticleElement>,
+    /// Volume weights: integral of r^2 dr of the basis functions; their sum is 1/3.
+    pub(crate) mass: Vec<f64>,
+    /// Row-major stiffness for unit diffusivity and radius.
+    pub(crate) stiffness: Vec<f64>,
+    /// Largest distance of coupled nodes.
+    pub(crate) bandwidth: usize,
+}
+
+impl ParticleMesh {
+    pub(crate) fn new(options: ParticleMeshOptions) -> Self {
+        let p = options.order;
+        let count = options.elements;
+        let total = p + 1 + (count - 1) * p;
+        let mut mass = vec![0.0; total];
+        let mut elements = Vec::with_capacity(count);
+        for e in 0..count {
+            let (r0, r1) = (e as f64 / count as f64, (e + 1) as f64 / count as f64);
+            let start = if e == 0 { 0 } else { e * p };
+            let nodes: Vec<f64> = if e == 0 {
+                gauss_radau_root(p + 1).into_iter().map(|s| s * r1 * r1).collect()
+            } else {
+                let (low, high) = (r0 * r0, r1 * r1);
+                gauss_lobatto(p).0.into_iter().map(|t| low + 0.5 * (1.0 + t) * (high - low)).collect()
+            };
+            let weights = radial_weights(&nodes, r0, r1);
+            let flux_weights = nodes.iter().zip(&weights).map(|(s, w)| 4.0 * s * w).collect();
+            for (total, weight) in mass[start..].iter_mut().zip(&weights) {
+                *total += weight;
+            }
+            elements.push(ParticleElement {
+                start,
+                size: p + 1,
+                derivative: differentiation_matrix(&nodes),
+                flux_weights,
+            });
+        }
+        let mut stiffness = vec![0.0; total * total];
+        for element in &elements {
+            let n = element.size;
+            for i in 0..n {
+                for j in 0..n {
+                    let sum: f64 = (0..n)
+                        .map(|q| {
+                            element.flux_weights[q]
+                                * element.derivative[q * n + i]
+                                * element.derivative[q * n + j]
+                        })
+                        .sum();
+                    stiffness[(element.start + i) * total + element.start + j] += sum;
+                }
+            }
+        }
+        Self { elements, mass, stiffness, bandwidth: p }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.mass.len()
+    }
+}
+
+/// Integrals of r^2 l_i(r^2) over [r0, r1], exact by Gauss-Legendre quadrature in r.
+fn radial_weights(nodes: &[f64], r0: f64, r1: f64) -> Vec<f64> {
+    let (points, weights) = gauss_legendre(nodes.len() + 2);
+    (0..nodes.len())
+        .map(|i| {
+            points
+                .iter()
+                .zip(&weights)
+                .map(|(t, w)| {
+                    let r = 0.5 * (r0 + r1) + 0.5 * (r1 - r0) * t;
+                    0.5 * (r1 - r0) * w * r * r * lagrange(nodes, i, r * r)
+                })
+                .sum()
+        })
+        .collect()
+}

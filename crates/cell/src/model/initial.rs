@@ -1,0 +1,151 @@
+//! Starting values: uniform concentrations, and potentials consistent with the control.
+
+use super::{ControlRow, Dfn, integral};
+use crate::FARADAY;
+use crate::error::CellError;
+use crate::parameters::ParameterSet;
+use crate::solver::bdf::Trouble;
+
+const MAX_ITERATIONS: usize = 60;
+/// A Newton correction below this (volts, or relative in current) ends the iteration: convergence is
+/// quadratic, so what is left is at rounding level.
+const CORRECTION_LIMIT: f64 = 1e-9;
+
+impl Dfn {
+    /// Unknowns of the rested cell.
+    pub(crate) fn rested_state(&self, p: &ParameterSet) -> Vec<f64> {
+        let l = self.layout;
+        let mut y = vec![0.0; l.dimension];
+        y[l.particles[0]..l.particles[1]].fill(p.negative.initial_concentration);
+        y[l.particles[1]..l.salt].fill(p.positive.initial_concentration);
+        y[l.salt..l.ionic].fill(p.electrolyte.initial_concentration);
+        y[l.temperature] = p.initial_temperature_k;
+        y
+    }
+
+    /// First guess of the potentials: open-circuit values and a uniform interfacial current.
+    pub(crate) fn guess_potentials(&mut self, y: &mut [f64], time_s: f64) -> Result<(), CellError> {
+        self.evaluate_materials(y, false).map_err(|t| {
+            let (variable, node) = self.describe(t.unknown);
+            CellError::InitialPotentials { variable, node, time_s, residual: t.value, iterations: 0 }
+        })?;
+        let l = self.layout;
+        let negative = self.electrodes[0].voltage[0];
+        let positive = self.electrodes[1].voltage[self.electrodes[1].count - 1];
+        y[l.ionic..l.solid].fill(-negative);
+        y[l.solid..l.solid + self.electrodes[0].count].fill(0.0);
+        y[l.solid + self.electrodes[0].count..l.flux].fill(positive - negative);
+        let current = match self.control {
+            ControlRow::Current(value) => value,
+            ControlRow::Voltage(_) => 0.0,
+            ControlRow::Power(value) => value / (positive - negative),
+        };
+        y[l.current] = current;
+        for (index, electrode) in self.electrodes.iter().enumerate() {
+            let total: f64 = electrode.surface.iter().sum();
+            let j = if index == 0 { current / total } else { -current / total };
+            y[l.flux + electrode.offset..l.flux + electrode.offset + electrode.count].fill(j);
+        }
+        Ok(())
+    }
+
+    /// Solves the potentials, interfacial currents and the cell current for fixed concentrations and
+    /// temperature, by Newton's method. A step is halved until the next correction, computed with the same
+    /// matrix, is smaller than the present one (natural monotonicity test, Deuflhard 2004, section 3.3):
+    /// unlike a test of residuals it does not depend on how the rows are scaled.
+    pub(crate) fn solve_potentials(&mut self, y: &mut [f64], time_s: f64) -> Result<(), CellError> {
+        self.potentials_only = true;
+        let outcome = self.damped_newton(y);
+        self.potentials_only = false;
+        outcome.map_err(|(unknown, residual, iterations)| {
+            let (variable, node) = self.describe(unknown);
+            CellError::InitialPotentials { variable, node, time_s, residual, iterations }
+        })
+    }
+
+    /// The iteration of [`Self::solve_potentials`]; a failure gives the unknown with the largest
+    /// correction, its size and the iterations done.
+    fn damped_newton(&mut self, y: &mut [f64]) -> Result<(), (usize, f64, usize)> {
+        let l = self.layout;
+        let zero = vec![0.0; l.dimension];
+        let mut step = vec![0.0; l.dimension];
+        let mut next = vec![0.0; l.dimension];
+        let mut trial = y.to_vec();
+        let mut worst = (l.ionic, f64::INFINITY);
+        for iteration in 0..MAX_ITERATIONS {
+            let failure = |t: Trouble| (t.unknown, t.value, iteration);
+            self.keep_derivatives(y).map_err(failure)?;
+            self.factor_all(1.0).map_err(failure)?;
+            self.residual_from_materials(y, &zero, &mut step);
+            self.solve_all(&mut step);
+            worst = self.largest_correction(y, &step);
+            let mut fraction = 1.0;
+            loop {
+                for i in l.ionic..l.temperature {
+                    trial[i] = y[i] - fraction * step[i];
+                }
+                if worst.1 < CORRECTION_LIMIT {
+                    y.copy_from_slice(&trial);
+                    return Ok(());
+                }
+                self.residual_from_materials(&trial, &zero, &mut next);
+                self.solve_all(&mut next);
+                let (_, size) = self.largest_correction(&trial, &next);
+                if size <= (1.0 - 0.25 * fraction) * worst.1 || size < CORRECTION_LIMIT {
+                    break;
+                }
+                fraction *= 0.5;
+                if fraction < 1e-6 {
+                    return Err((worst.0, worst.1, iteration));
+                }
+            }
+            y.copy_from_slice(&trial);
+        }
+        Err((worst.0, worst.1, MAX_ITERATIONS))
+    }
+
+    /// Largest correction of a potential (V), or of the cell current relative to it (to 1 A/m2 if that is
+    /// less).
+    fn largest_correction(&self, y: &[f64], b: &[f64]) -> (usize, f64) {
+        let l = self.layout;
+        let current = b[l.current].abs() / y[l.current].abs().max(1.0);
+        let mut largest = (l.current, current);
+        for i in l.ionic..l.flux {
+            let size = b[i].abs();
+            if size > largest.1 || size.is_nan() {
+                largest = (i, size);
+            }
+        }
+        if largest.1.is_nan() { (largest.0, f64::INFINITY) } else { largest }
+    }
+
+    /// Rates of change of a consistent state: of concentrations, temperature and the integrals; 0 for the
+    /// potentials.
+    pub(crate) fn starting_slope(&mut self, y: &[f64], time_s: f64) -> Result<Vec<f64>, CellError> {
+        let l = self.layout;
+        let mut slope = vec![0.0; l.dimension];
+        let mut rest = vec![0.0; l.dimension];
+        self.full_residual(y, &slope, &mut rest).map_err(|t| {
+            let (variable, node) = self.describe(t.unknown);
+            CellError::InitialPotentials { variable, node, time_s, residual: t.value, iterations: 0 }
+        })?;
+        for (electrode, base) in self.electrodes.iter().zip(l.particles) {
+            for (i, mass) in electrode.particles.mesh.mass.iter().enumerate() {
+                for k in 0..electrode.count {
+                    let at = base + i * electrode.count + k;
+                    slope[at] = -rest[at] / mass;
+                }
+            }
+        }
+        for i in 0..self.line.len() {
+            slope[l.salt + i] = -rest[l.salt + i] / (FARADAY * self.electrolyte.pore[i]);
+        }
+        if let Some(thermal) = self.thermal {
+            slope[l.temperature] = -rest[l.temperature] / thermal.capacity;
+        }
+        let mut rates = [0.0; integral::COUNT];
+        self.integral_rates(y, &mut rates);
+        slope[l.integrals..].copy_from_slice(&rates);
+        Ok(slope)
+    }
+}

@@ -1,0 +1,273 @@
+//! The structured Newton solve against dense references.
+
+use super::{ControlRow, Dfn};
+use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
+use crate::parameters::{Kinetics, ParameterSet};
+use crate::property::{Activated, Property};
+use crate::solve::{DfnOptions, Thermal};
+use crate::solver::bdf::DaeSystem;
+use proptest::prelude::*;
+
+fn options(order: usize, thermal: Thermal) -> DfnOptions {
+    let electrode =
+        |elements| ElectrodeMeshOptions { elements, particle: ParticleMeshOptions { elements: 2, order: 2 } };
+    let mesh = MeshOptions { order, negative: electrode(2), separator_elements: 1, positive: electrode(1) };
+    DfnOptions { mesh, thermal, ..DfnOptions::default() }
+}
+
+/// A cell in which every material function depends on everything it may depend on.
+fn nonlinear_cell(kinetics: Kinetics) -> ParameterSet {
+    let mut p = ParameterSet::marquis2019().unwrap();
+    p.negative.diffusivity = Activated {
+        at_reference: Property::formula("3.9e-14*(0.2 + x**2)").unwrap(),
+        activation_energy_j_per_mol: 3e4,
+    };
+    p.positive.diffusivity = Activated {
+        at_reference: Property::formula("1e-13*exp(-2*x)").unwrap(),
+        activation_energy_j_per_mol: 2e4,
+    };
+    p.negative.kinetics = kinetics;
+    p
+}
+
+/// A state away from equilibrium, perturbed by `noise` in (-1, 1).
+fn disturbed_state(model: &mut Dfn, p: &ParameterSet, current: f64, noise: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    model.control = ControlRow::Current(current);
+    let mut y = model.rested_state(p);
+    model.guess_potentials(&mut y, 0.0).unwrap();
+    model.solve_potentials(&mut y, 0.0).unwrap();
+    let l = model.layout;
+    let mut slope = vec![0.0; l.dimension];
+    for i in 0..l.integrals {
+        let random = noise[i % noise.len()];
+        let size = if i < l.salt {
+            600.0
+        } else if i < l.ionic {
+            150.0
+        } else if i < l.flux {
+            0.02
+        } else if i < l.current {
+            0.05
+        } else {
+            1.0
+        };
+        y[i] += size * random;
+        slope[i] = 0.01 * size * noise[(i * 7 + 3) % noise.len()];
+    }
+    if model.thermal.is_none() {
+        // The isothermal temperature never changes, and its column is not kept.
+        (y[l.temperature], slope[l.temperature]) = (p.initial_temperature_k, 0.0);
+    }
+    (y, slope)
+}
+
+/// Dense Jacobian dF/dy + leading dF/dy' by central differences with one Richardson extrapolation.
+fn dense_jacobian(model: &mut Dfn, y: &[f64], slope: &[f64], leading: f64) -> Vec<Vec<f64>> {
+    let n = model.layout.integrals;
+    let model_layout = model.layout;
+    let mut matrix = vec![vec![0.0; n]; n];
+    let mut evaluate = |j: usize, h: f64| {
+        let side = |model: &mut Dfn, h: f64| {
+            let (mut u, mut v) = (y.to_vec(), slope.to_vec());
+            u[j] += h;
+            v[j] += leading * h;
+            let mut out = vec![0.0; y.len()];
+            model.full_residual(&u, &v, &mut out).unwrap();
+            out
+        };
+        let (plus, minus) = (side(model, h), side(model, -h));
+        plus.iter().zip(&minus).map(|(a, b)| (a - b) / (2.0 * h)).collect::<Vec<f64>>()
+    };
+    for j in 0..n {
+        // Potentials and the cell current enter (bi)linearly, so that a large difference costs nothing.
+        let l = model_layout;
+        let h = if j < l.salt {
+            4.0
+        } else if j < l.ionic {
+            1.0
+        } else if j < l.flux {
+            0.1
+        } else {
+            1e-3
+        };
+        let (coarse, fine) = (evaluate(j, h), evaluate(j, 0.5 * h));
+        for i in 0..n {
+            matrix[i][j] = (4.0 * fine[i] - coarse[i]) / 3.0;
+        }
+    }
+    matrix
+}
+
+/// Readable reference: Gaussian elimination with row scaling and pivoting.
+fn dense_solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
+    let n = b.len();
+    for i in 0..n {
+        let scale = a[i].iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        a[i].iter_mut().for_each(|v| *v /= scale);
+        b[i] /= scale;
+    }
+    for k in 0..n {
+        let p = (k..n).max_by(|i, j| a[*i][k].abs().total_cmp(&a[*j][k].abs())).unwrap();
+        a.swap(k, p);
+        b.swap(k, p);
+        let pivot_row = a[k].clone();
+        for i in k + 1..n {
+            let f = a[i][k] / pivot_row[k];
+            if f != 0.0 {
+                for j in k..n {
+                    a[i][j] -= f * pivot_row[j];
+                }
+                b[i] -= f * b[k];
+            }
+        }
+    }
+    for k in (0..n).rev() {
+        let sum: f64 = (k + 1..n).map(|j| a[k][j] * b[j]).sum();
+        b[k] = (b[k] - sum) / a[k][k];
+    }
+    b
+}
+
+/// Puts the structured solution into the dense Jacobian (to `tolerance`), and compares it with the dense
+/// solution (to `forward`, relative to the largest entry of each kind of unknown).
+fn compare(model: &mut Dfn, y: &[f64], slope: &[f64], leading: f64, tolerance: f64, forward: f64) {
+    model.linearize(y, slope).unwrap();
+    model.factor(leading).unwrap();
+    let mut residual = vec![0.0; y.len()];
+    model.residual(y, slope, &mut residual).unwrap();
+    let n = model.layout.integrals;
+    let mut dense = dense_jacobian(model, y, slope, leading);
+    if let Some(thermal) = model.thermal {
+        // The structured solve leaves out the temperature row's dependence on the other unknowns, by design.
+        let row = model.layout.temperature;
+        for j in 0..n {
+            if j != row {
+                dense[row][j] = 0.0;
+            }
+        }
+        dense[row][row] = leading * thermal.capacity + thermal.cooling;
+    }
+    let rhs = residual[..n].to_vec();
+    model.solve(&mut residual);
+    // Backward error: every row of the difference Jacobian is satisfied relative to its largest term.
+    for (i, row) in dense.iter().enumerate() {
+        let terms: Vec<f64> = row.iter().zip(&residual).map(|(a, x)| a * x).collect();
+        let size = terms.iter().fold(rhs[i].abs().max(1e-300), |m, t| m.max(t.abs()));
+        let miss = (terms.iter().sum::<f64>() - rhs[i]).abs() / size;
+        assert!(miss < tolerance, "row {i} ({:?}): {miss}", model.describe(i));
+    }
+    // Forward error: the difference Jacobian is known to about 1e-9, the condition number of the scaled
+    // system is about 1e5.
+    let reference = dense_solve(dense, rhs);
+    let l = model.layout;
+    let kinds = [
+        0..l.particles[1],
+        l.particles[1]..l.salt,
+        l.salt..l.ionic,
+        l.ionic..l.flux,
+        l.flux..l.current,
+        l.current..n,
+    ];
+    for kind in kinds {
+        let size = reference[kind.clone()].iter().fold(1e-12_f64, |m, v| m.max(v.abs()));
+        for i in kind {
+            let miss = (residual[i] - reference[i]).abs() / size;
+            assert!(
+                miss < forward,
+                "unknown {i} ({:?}): {} against {}",
+                model.describe(i),
+                residual[i],
+                reference[i]
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn structured_solve_agrees_with_dense_elimination_of_a_difference_jacobian(
+        noise in proptest::collection::vec(-1.0_f64..1.0, 61),
+        order in 1_usize..4,
+        current in -40.0_f64..40.0,
+        leading in -3.0_f64..2.0,
+        control in 0_usize..3,
+        linear in any::<bool>(),
+    ) {
+        let p = nonlinear_cell(if linear { Kinetics::Linear } else { Kinetics::ButlerVolmer });
+        let mut model = Dfn::new(&p, &options(order, Thermal::Isothermal)).unwrap();
+        let (y, slope) = disturbed_state(&mut model, &p, current, &noise);
+        model.control = [ControlRow::Current(10.0), ControlRow::Voltage(3.7), ControlRow::Power(60.0)][control];
+        compare(&mut model, &y, &slope, 10.0_f64.powf(leading), 1e-8, 1e-5);
+    }
+}
+
+#[test]
+fn structured_solve_agrees_with_dense_elimination_with_temperature() {
+    let p = nonlinear_cell(Kinetics::ButlerVolmer);
+    let mut model = Dfn::new(&p, &options(2, Thermal::Lumped)).unwrap();
+    let noise: Vec<f64> = (0..61).map(|i| (f64::from(i) * 1.7).sin()).collect();
+    let (y, slope) = disturbed_state(&mut model, &p, 24.0, &noise);
+    // The temperature column is a forward difference of 0.01 K.
+    compare(&mut model, &y, &slope, 0.05, 1e-4, 1e-2);
+}
+
+/// The chain's own matrix, before elimination, times the structured solution gives back the right-hand side.
+#[test]
+fn conservation_rows_vanish_after_one_correction() {
+    let p = nonlinear_cell(Kinetics::ButlerVolmer);
+    let mut model = Dfn::new(&p, &options(3, Thermal::Isothermal)).unwrap();
+    let noise: Vec<f64> = (0..61).map(|i| (f64::from(i) * 2.3).cos()).collect();
+    let (y, slope) = disturbed_state(&mut model, &p, 24.0, &noise);
+    let leading = 0.1;
+    model.linearize(&y, &slope).unwrap();
+    model.factor(leading).unwrap();
+    let mut correction = vec![0.0; y.len()];
+    model.residual(&y, &slope, &mut correction).unwrap();
+    model.solve(&mut correction);
+    let moved: Vec<f64> = y.iter().zip(&correction).map(|(a, b)| a - b).collect();
+    let moved_slope: Vec<f64> = slope.iter().zip(&correction).map(|(a, b)| a - leading * b).collect();
+    let current = moved[model.layout.current];
+    assert!((model.interfacial_current(0, &moved) - current).abs() < 1e-12 * current);
+    assert!((model.interfacial_current(1, &moved) + current).abs() < 1e-12 * current);
+    // d(lithium)/dt = -+ I/F.
+    for (index, sign) in [(0, -1.0), (1, 1.0)] {
+        let rate = model.lithium(index, &moved_slope);
+        let expected = sign * current / crate::FARADAY;
+        assert!((rate - expected).abs() < 1e-10 * model.lithium(index, &moved).abs() * leading);
+    }
+    assert!(model.salt(&moved_slope).abs() < 1e-12 * model.salt(&moved));
+}
+
+/// First-order elements: the flux between two nodes is one number, and solid and ionic current add up to
+/// the cell current at every such face.
+#[test]
+fn solid_and_ionic_current_add_up_at_every_face() {
+    let p = nonlinear_cell(Kinetics::ButlerVolmer);
+    let mut model = Dfn::new(&p, &options(1, Thermal::Isothermal)).unwrap();
+    model.control = ControlRow::Current(24.0);
+    let mut y = model.rested_state(&p);
+    model.guess_potentials(&mut y, 0.0).unwrap();
+    // A salt gradient, so that both terms of the ionic current count.
+    let l = model.layout;
+    for (i, x) in model.line.nodes.iter().enumerate() {
+        y[l.salt + i] *= 1.3 - 2000.0 * x;
+    }
+    model.solve_potentials(&mut y, 0.0).unwrap();
+    let e = &model.electrolyte;
+    let factor = e.concentration_factor * y[l.temperature];
+    for element in &model.line.elements {
+        let (a, b) = (element.start, element.start + 1);
+        let width = 2.0 / element.scale;
+        let slope = |start: usize| (y[start + b] - y[start + a]) / width;
+        let side = |i: usize| e.kappa[i] * (slope(l.ionic) - factor * slope(l.salt) / y[l.salt + i]);
+        let ionic = -0.5 * e.efficiency[element.layer] * (side(a) + side(b));
+        let solid = if element.layer == 1 {
+            0.0
+        } else {
+            let electrode = &model.electrodes[element.layer / 2];
+            -electrode.solid_conductivity * slope(l.solid + electrode.offset - electrode.first)
+        };
+        assert!((ionic + solid - 24.0).abs() < 1e-8, "face after node {a}: {ionic} + {solid}");
+    }
+}

@@ -1,0 +1,188 @@
+//! Material properties as constants, formulas or tables, evaluated in batches.
+
+use crate::GAS_CONSTANT;
+use crate::error::CellError;
+use crate::expression::{Formula, FormulaWorkspace};
+use crate::table::Table;
+use serde::{Deserialize, Serialize};
+
+/// A material property as a function of stoichiometry `x`, electrolyte concentration `c_e` and particle
+/// concentration `c_s` (mol/m3), at the reference temperature. In documents: a number, a formula, or `{"x":
+/// [...], "y": [...]}`.
+///
+/// ```
+/// use scalade_cell::Property;
+/// let property: Property = serde_json::from_str(r#""0.0911 + 1.9101e-3 * c_e""#)?;
+/// assert!((property.value(0.0, 1000.0, 0.0)? - 2.0012).abs() < 1e-12);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Property {
+    /// The same everywhere.
+    Constant(f64),
+    /// A formula in `x`, `c_e`, `c_s`.
+    Formula(Formula),
+    /// A table over stoichiometry.
+    Table(Table),
+}
+
+/// A point at which a property has no usable value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Undefined {
+    /// Position in the batch.
+    pub index: usize,
+    /// Stoichiometry or value found there.
+    pub value: f64,
+}
+
+impl From<f64> for Property {
+    fn from(value: f64) -> Self {
+        Self::Constant(value)
+    }
+}
+
+impl From<Table> for Property {
+    fn from(table: Table) -> Self {
+        Self::Table(table)
+    }
+}
+
+impl Property {
+    /// A property from the text of a formula.
+    ///
+    /// # Errors
+    /// [`CellError::Formula`] if it cannot be read.
+    pub fn formula(text: &str) -> Result<Self, CellError> {
+        let formula = Formula::parse(text)?;
+        Ok(formula.as_constant().map_or(Self::Formula(formula), Self::Constant))
+    }
+
+    /// The value, if it is the same everywhere.
+    pub fn as_constant(&self) -> Option<f64> {
+        match self {
+            Self::Constant(value) => Some(*value),
+            Self::Formula(formula) => formula.as_constant(),
+            Self::Table(_) => None,
+        }
+    }
+
+    /// Value at one point.
+    ///
+    /// # Errors
+    /// [`CellError::Parameter`] if the property has no finite value there.
+    pub fn value(&self, x: f64, c_e: f64, c_s: f64) -> Result<f64, CellError> {
+        let mut out = [0.0];
+        self.evaluate([&[x], &[c_e], &[c_s]], &mut FormulaWorkspace::default(), &mut out).map_err(
+            |undefined| CellError::Parameter {
+                name: format!("property at x = {x}, c_e = {c_e}, c_s = {c_s}"),
+                value: undefined.value,
+                requirement: "must be finite and inside its table".to_owned(),
+            },
+        )?;
+        Ok(out[0])
+    }
+
+    /// Values over a batch of points `variables` = (x, c_e, c_s), each slice at least as long as `out`.
+    /// Gives how many points lay outside a table with a clamp or extend policy.
+    ///
+    /// # Errors
+    /// The first point without a finite value.
+    pub fn evaluate(
+        &self,
+        variables: [&[f64]; 3],
+        workspace: &mut FormulaWorkspace,
+        out: &mut [f64],
+    ) -> Result<usize, Undefined> {
+        let mut outside = 0;
+        match self {
+            Self::Constant(value) => out.fill(*value),
+            Self::Formula(formula) => formula.evaluate(variables, workspace, out),
+            Self::Table(table) => {
+                for (index, (o, x)) in out.iter_mut().zip(variables[0]).enumerate() {
+                    let (value, _) = table.value_and_slope(*x).ok_or(Undefined { index, value: *x })?;
+                    *o = value;
+                    outside += usize::from(table.is_outside(*x));
+                }
+            }
+        }
+        finite(out)?;
+        Ok(outside)
+    }
+
+    /// Values and derivatives along `direction` in (x, c_e, c_s) over a batch; as [`Self::evaluate`].
+    ///
+    /// # Errors
+    /// The first point without a finite value or derivative.
+    pub fn evaluate_dual(
+        &self,
+        variables: [&[f64]; 3],
+        direction: [f64; 3],
+        workspace: &mut FormulaWorkspace,
+        out: &mut [f64],
+        derivative: &mut [f64],
+    ) -> Result<usize, Undefined> {
+        let mut outside = 0;
+        match self {
+            Self::Constant(value) => {
+                out.fill(*value);
+                derivative.fill(0.0);
+            }
+            Self::Formula(formula) => formula.evaluate_dual(variables, direction, workspace, out, derivative),
+            Self::Table(table) => {
+                for (index, ((o, d), x)) in
+                    out.iter_mut().zip(derivative.iter_mut()).zip(variables[0]).enumerate()
+                {
+                    let (value, slope) = table.value_and_slope(*x).ok_or(Undefined { index, value: *x })?;
+                    *o = value;
+                    *d = slope * direction[0];
+                    outside += usize::from(table.is_outside(*x));
+                }
+            }
+        }
+        finite(out)?;
+        finite(derivative)?;
+        Ok(outside)
+    }
+}
+
+fn finite(values: &[f64]) -> Result<(), Undefined> {
+    match values.iter().position(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(index) => Err(Undefined { index, value: values[index] }),
+    }
+}
+
+/// A property with an Arrhenius temperature dependence: value(T) = value(Tref) exp(E/R (1/Tref - 1/T)).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Activated {
+    /// The property at the reference temperature.
+    pub at_reference: Property,
+    /// Activation energy E, J/mol.
+    #[serde(default)]
+    pub activation_energy_j_per_mol: f64,
+}
+
+impl Activated {
+    /// A property that does not depend on temperature.
+    pub fn isothermal(property: impl Into<Property>) -> Self {
+        Self { at_reference: property.into(), activation_energy_j_per_mol: 0.0 }
+    }
+
+    /// exp(E/R (1/Tref - 1/T)), temperatures in kelvin.
+    pub fn arrhenius_factor(&self, temperature: f64, reference: f64) -> f64 {
+        if self.activation_energy_j_per_mol == 0.0 {
+            return 1.0;
+        }
+        (self.activation_energy_j_per_mol / GAS_CONSTANT * (1.0 / reference - 1.0 / temperature)).exp()
+    }
+}
+
+/// Open-circuit potential against lithium, U(x, T) = U(x, Tref) + (T - Tref) dU/dT(x), volts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenCircuitPotential {
+    /// U(x, Tref), V.
+    pub at_reference: Property,
+    /// dU/dT(x), V/K.
+    pub entropic_slope: Property,
+}

@@ -1,0 +1,166 @@
+//! What a run gives back.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a step or a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EndReason {
+    /// The duration was used up.
+    TimeLimit,
+    /// The voltage fell to its lower limit.
+    MinimumVoltage,
+    /// The voltage rose to its upper limit.
+    MaximumVoltage,
+    /// The current fell to its limit.
+    MinimumCurrent,
+    /// A surface stoichiometry of the negative electrode reached the limit set in the options.
+    NegativeStoichiometry,
+    /// A surface stoichiometry of the positive electrode reached the limit set in the options.
+    PositiveStoichiometry,
+}
+
+/// How much work a run took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkCounters {
+    /// Accepted time steps.
+    pub steps: usize,
+    /// Residual evaluations.
+    pub residuals: usize,
+    /// Evaluations of material derivatives.
+    pub linearizations: usize,
+    /// Factorisations of the Newton matrix.
+    pub factorizations: usize,
+    /// Newton iterations.
+    pub newton_iterations: usize,
+    /// Steps repeated because of the local error.
+    pub error_test_failures: usize,
+    /// Steps repeated because Newton's method failed or a material function had no value.
+    pub newton_failures: usize,
+    /// Material functions evaluated outside their table, at accepted steps.
+    pub outside_table: usize,
+}
+
+/// Energies of a run, J.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct EnergyBalance {
+    /// Electrical energy delivered.
+    pub electrical_j: f64,
+    /// Ohmic heat of the solid.
+    pub ohmic_solid_j: f64,
+    /// Ohmic heat of the electrolyte, with the work against concentration gradients.
+    pub ohmic_electrolyte_j: f64,
+    /// Heat of the reaction overpotential.
+    pub reaction_j: f64,
+    /// Reversible (entropic) heat.
+    pub reversible_j: f64,
+    /// Dissipation by diffusion in the particles; 0 unless `audit_heat_of_mixing` is set. It is not part of
+    /// the thermal model.
+    pub mixing_j: f64,
+    /// Change of the free energy of lithium in the particles; 0 unless `audit_heat_of_mixing` is set.
+    /// Isothermally electrical + ohmic + reaction + mixing + change = 0.
+    pub free_energy_change_j: f64,
+    /// Heat given to the surroundings; 0 without thermal model.
+    pub cooling_j: f64,
+    /// Heat stored by the temperature rise; 0 without thermal model.
+    pub stored_heat_j: f64,
+}
+
+/// Amounts that a run must conserve.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Lithium in the particles at the start, mol.
+    pub solid_lithium_mol: f64,
+    /// Largest relative change of the lithium in the particles.
+    pub solid_lithium_drift: f64,
+    /// Largest relative change of the salt in the electrolyte.
+    pub salt_drift: f64,
+    /// Largest difference of a mean stoichiometry and its coulomb count.
+    pub coulomb_count_error: f64,
+    /// Largest |sum of interfacial currents -+ cell current| relative to the cell current (to 1 A/m2 if
+    /// that is less).
+    pub charge_balance_error: f64,
+}
+
+/// Smallest and largest surface stoichiometry seen.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StoichiometryRange {
+    /// Smallest.
+    pub low: f64,
+    /// Largest.
+    pub high: f64,
+}
+
+/// Profiles through the thickness at one time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Time, s.
+    pub time_s: f64,
+    /// Nodes from the negative collector, m.
+    pub position_m: Vec<f64>,
+    /// Electrolyte concentration at the nodes, mol/m3.
+    pub electrolyte_concentration: Vec<f64>,
+    /// Electrolyte potential at the nodes, V against the negative collector.
+    pub electrolyte_potential_v: Vec<f64>,
+    /// Surface stoichiometry at the nodes of the negative electrode, collector first.
+    pub negative_surface_stoichiometry: Vec<f64>,
+    /// Surface stoichiometry at the nodes of the positive electrode, separator first.
+    pub positive_surface_stoichiometry: Vec<f64>,
+    /// Interfacial current density at the nodes of the negative electrode, A/m2.
+    pub negative_interfacial_current: Vec<f64>,
+    /// Interfacial current density at the nodes of the positive electrode, A/m2.
+    pub positive_interfacial_current: Vec<f64>,
+}
+
+/// How one protocol step went.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct StepSummary {
+    /// Start, s.
+    pub start_s: f64,
+    /// End, s.
+    pub end_s: f64,
+    /// Why it ended.
+    pub end_reason: EndReason,
+    /// Charge drawn in the step, A h (negative when charging).
+    pub charge_ah: f64,
+    /// Energy delivered in the step, W h.
+    pub energy_wh: f64,
+}
+
+/// Result of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DfnSolution {
+    /// Requested times that lie within the run, s.
+    pub time_s: Vec<f64>,
+    /// Terminal voltage at these times, V.
+    pub voltage_v: Vec<f64>,
+    /// Current at these times, A.
+    pub current_a: Vec<f64>,
+    /// Temperature at these times, K.
+    pub temperature_k: Vec<f64>,
+    /// Charge drawn up to these times, A h.
+    pub discharge_capacity_ah: Vec<f64>,
+    /// End of the run, s.
+    pub end_time_s: f64,
+    /// Why the run ended.
+    pub end_reason: EndReason,
+    /// Voltage at the end, V.
+    pub end_voltage_v: f64,
+    /// Temperature at the end, K.
+    pub end_temperature_k: f64,
+    /// Charge drawn at the end, A h.
+    pub end_capacity_ah: f64,
+    /// Conservation audit.
+    pub inventory: Inventory,
+    /// Energy audit.
+    pub energy: EnergyBalance,
+    /// Surface stoichiometries of the negative electrode.
+    pub negative_stoichiometry: StoichiometryRange,
+    /// Surface stoichiometries of the positive electrode.
+    pub positive_stoichiometry: StoichiometryRange,
+    /// Each step of the protocol.
+    pub steps: Vec<StepSummary>,
+    /// Profiles at the times asked for in the options.
+    pub profiles: Vec<Profile>,
+    /// Work done.
+    pub work: WorkCounters,
+}
