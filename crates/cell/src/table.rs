@@ -1,6 +1,7 @@
 //! Tabulated properties: monotone piecewise cubic interpolation with a stated policy outside the data.
 
 use crate::error::CellError;
+use scalade_numerics::Pchip;
 use serde::{Deserialize, Serialize};
 
 /// What a table gives outside its range of stoichiometry.
@@ -41,10 +42,8 @@ struct TableDocument {
 #[serde(try_from = "TableDocument", into = "TableDocument")]
 pub struct Table {
     document: TableDocument,
-    /// Ordinates that are interpolated: y, or log10 y.
-    ordinates: Vec<f64>,
-    /// Slopes at the abscissae.
-    slopes: Vec<f64>,
+    /// Through y, or log10 y.
+    curve: Pchip,
 }
 
 impl TryFrom<TableDocument> for Table {
@@ -86,14 +85,12 @@ impl Table {
             return Err(fault(format!("value {} at point {i} has no logarithm; it must be positive", y[i])));
         }
         let ordinates: Vec<f64> = if log10 { y.iter().map(|v| v.log10()).collect() } else { y.clone() };
-        let slopes = monotone_slopes(&x, &ordinates);
-        if let Some(i) = slopes.iter().position(|s| !s.is_finite()) {
-            return Err(fault(format!(
-                "the slope at x[{i}] = {} overflows; the abscissae are too close",
-                x[i]
-            )));
+        let curve = Pchip::new(&x, &ordinates).map_err(|e| fault(e.to_string()))?;
+        if let Some(i) = (0..x.len()).find(|&i| !curve.evaluate(x[i]).1.is_finite()) {
+            let message = format!("the slope at x[{i}] = {} overflows; the abscissae are too close", x[i]);
+            return Err(fault(message));
         }
-        Ok(Self { document: TableDocument { x, y, log10, outside }, ordinates, slopes })
+        Ok(Self { document: TableDocument { x, y, log10, outside }, curve })
     }
 
     /// Smallest and largest abscissa.
@@ -127,60 +124,10 @@ impl Table {
     }
 
     fn interpolate(&self, x: f64) -> (f64, f64) {
-        let xs = &self.document.x;
-        let last = xs.len() - 1;
-        if x < xs[0] || x > xs[last] {
-            let end = if x < xs[0] { 0 } else { last };
-            return match self.document.outside {
-                Outside::Extend => (self.ordinates[end] + self.slopes[end] * (x - xs[end]), self.slopes[end]),
-                Outside::Clamp | Outside::Error => (self.ordinates[end], 0.0),
-            };
+        if self.document.outside != Outside::Extend && self.is_outside(x) {
+            let (low, high) = self.range();
+            return (self.curve.evaluate(x.clamp(low, high)).0, 0.0);
         }
-        let i = xs.partition_point(|v| *v <= x).clamp(1, last) - 1;
-        let h = xs[i + 1] - xs[i];
-        let t = (x - xs[i]) / h;
-        let (y0, y1, d0, d1) =
-            (self.ordinates[i], self.ordinates[i + 1], self.slopes[i] * h, self.slopes[i + 1] * h);
-        // Cubic Hermite form in t: y0 + t (d0 + t (3 dy - 2 d0 - d1 + t (d0 + d1 - 2 dy))).
-        let rise = y1 - y0;
-        let second = 3.0 * rise - 2.0 * d0 - d1;
-        let third = d0 + d1 - 2.0 * rise;
-        let value = y0 + t * (d0 + t * (second + t * third));
-        let slope = (d0 + t * (2.0 * second + 3.0 * t * third)) / h;
-        (value, slope)
-    }
-}
-
-/// Slopes of the monotone cubic at the abscissae.
-fn monotone_slopes(x: &[f64], y: &[f64]) -> Vec<f64> {
-    let n = x.len();
-    let width: Vec<f64> = x.windows(2).map(|w| w[1] - w[0]).collect();
-    let secant: Vec<f64> = (0..n - 1).map(|i| (y[i + 1] - y[i]) / width[i]).collect();
-    if n == 2 {
-        return vec![secant[0]; 2];
-    }
-    let mut slopes = vec![0.0; n];
-    for i in 1..n - 1 {
-        let (left, right) = (secant[i - 1], secant[i]);
-        if left * right > 0.0 {
-            let w1 = 2.0 * width[i] + width[i - 1];
-            let w2 = width[i] + 2.0 * width[i - 1];
-            slopes[i] = (w1 + w2) / (w1 / left + w2 / right);
-        }
-    }
-    slopes[0] = end_slope(width[0], width[1], secant[0], secant[1]);
-    slopes[n - 1] = end_slope(width[n - 2], width[n - 3], secant[n - 2], secant[n - 3]);
-    slopes
-}
-
-/// Three-point one-sided slope, limited so that the first interval stays monotone.
-fn end_slope(h0: f64, h1: f64, s0: f64, s1: f64) -> f64 {
-    let slope = ((2.0 * h0 + h1) * s0 - h0 * s1) / (h0 + h1);
-    if slope * s0 <= 0.0 {
-        0.0
-    } else if s0 * s1 <= 0.0 && slope.abs() > 3.0 * s0.abs() {
-        3.0 * s0
-    } else {
-        slope
+        self.curve.evaluate(x)
     }
 }
