@@ -15,7 +15,12 @@
 mod grid;
 mod matrix;
 mod structure;
+mod symmetry;
 
 pub use grid::{LatticeSite, SiteGrid};
 pub use matrix::{Matrix3, cross, determinant, dot, inverse, norm, row_times};
 pub use structure::{CrystalError, Structure};
+pub use symmetry::{
+    MoyoFinder, SpaceGroup, SymmetryFinder, SymmetryOperation, periodic_distance_angstrom, primitive_cell,
+    site_images,
+};

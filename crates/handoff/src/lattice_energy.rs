@@ -3,6 +3,7 @@
 //! The energy is multilinear in the spins, so g_i = dE/dsigma_i does not depend on sigma_i and the change on flipping site i is
 //! -2 sigma_i g_i: a trial costs one read. An accepted flip updates the fields of the sites that share a cluster with i.
 
+use crate::local_terms::{LocalTerms, Scratch};
 use crate::{HandoffError, LatticeHamiltonian};
 use scalade_crystal::{LatticeSite, SiteGrid};
 use std::collections::BTreeMap;
@@ -27,18 +28,23 @@ struct Stencil {
 }
 
 impl Stencil {
+    fn empty(others: usize) -> Self {
+        Self { others, coefficients: Vec::new(), indices: Vec::new() }
+    }
+
     fn of(&self, cell: usize) -> &[u32] {
         let width = self.others * self.coefficients.len();
         &self.indices[cell * width..(cell + 1) * width]
     }
 }
 
-/// Per-sublattice and per-bond tables.
+/// Per-sublattice and per-bond tables. Terms with two and more other sites are in `local`, or in `triplet` and `larger` where there are
+/// too many neighbours for it or only their sum is needed.
 #[derive(Clone, Debug)]
 struct Tables {
     constant: f64,
-    point: f64,
     pair: Stencil,
+    local: Option<LocalTerms>,
     triplet: Stencil,
     larger: Vec<Stencil>,
 }
@@ -53,6 +59,7 @@ pub struct LatticeEnergy {
     spin: Vec<f64>,
     field: Vec<f64>,
     energy: f64,
+    scratch: Scratch,
 }
 
 /// Clusters on the grid as seen from cell 0, sites that coincide by periodicity cancelled in pairs (sigma^2 = 1): the map from
@@ -94,13 +101,15 @@ fn relative(site: LatticeSite, to: LatticeSite) -> LatticeSite {
 }
 
 /// Terms with their other sites given as offsets; equal terms (after wrapping into the grid) are merged.
-fn tables(grid: &SiteGrid, basis: usize, terms: &[(Vec<LatticeSite>, f64)]) -> Tables {
+fn tables(grid: &SiteGrid, basis: usize, terms: &[(Vec<LatticeSite>, f64)], gathered: bool) -> Tables {
     let mut merged: BTreeMap<Vec<usize>, (Vec<LatticeSite>, f64)> = BTreeMap::new();
     for (others, coefficient) in terms {
         let mut key: Vec<usize> = others.iter().map(|s| grid.index(*s)).collect();
         key.sort_unstable();
         merged.entry(key).or_insert_with(|| (others.clone(), 0.0)).1 += coefficient;
     }
+    let many = merged.values().filter(|t| t.0.len() > 1).map(|t| (t.0.as_slice(), t.1));
+    let local = if gathered { LocalTerms::new(grid, basis, many) } else { None };
     let stencil = |others: usize| {
         let chosen: Vec<&(Vec<LatticeSite>, f64)> = merged.values().filter(|t| t.0.len() == others).collect();
         let mut indices = Vec::with_capacity(grid.cells() * others * chosen.len());
@@ -113,12 +122,16 @@ fn tables(grid: &SiteGrid, basis: usize, terms: &[(Vec<LatticeSite>, f64)]) -> T
         Stencil { others, coefficients: chosen.iter().map(|t| t.1).collect(), indices }
     };
     let largest = merged.values().map(|t| t.0.len()).max().unwrap_or(0);
+    let (triplet, larger) = match local {
+        Some(_) => (Stencil::empty(2), Vec::new()),
+        None => (stencil(2), (3..=largest).map(stencil).collect()),
+    };
     Tables {
         constant: merged.get(&Vec::new()).map_or(0.0, |t| t.1),
-        point: 0.0,
         pair: stencil(1),
-        triplet: stencil(2),
-        larger: (3..=largest).map(stencil).collect(),
+        local,
+        triplet,
+        larger,
     }
 }
 
@@ -157,10 +170,7 @@ impl LatticeEnergy {
             terms
         };
         let all: Vec<_> = (0..basis_sites).map(seen_from).collect();
-        let mut per_basis: Vec<Tables> = all.iter().enumerate().map(|(b, t)| tables(&grid, b, t)).collect();
-        for table in &mut per_basis {
-            table.point = table.constant;
-        }
+        let per_basis: Vec<Tables> = all.iter().enumerate().map(|(b, t)| tables(&grid, b, t, true)).collect();
         let mut per_bond = Vec::with_capacity(bonds.len());
         for (index, bond) in bonds.iter().enumerate() {
             if bond.from >= basis_sites || bond.to.basis >= basis_sites {
@@ -176,7 +186,7 @@ impl LatticeEnergy {
                     coupled.push((rest, *coefficient));
                 }
             }
-            per_bond.push((*bond, tables(&grid, bond.from, &coupled)));
+            per_bond.push((*bond, tables(&grid, bond.from, &coupled, false)));
         }
         let sites = grid.sites();
         let mut out = Self {
@@ -187,6 +197,7 @@ impl LatticeEnergy {
             spin: vec![-1.0; sites],
             field: vec![0.0; sites],
             energy: 0.0,
+            scratch: Scratch::default(),
         };
         out.recompute();
         Ok(out)
@@ -245,9 +256,14 @@ impl LatticeEnergy {
             let table = &self.tables[basis];
             let pair = product_sum(&table.pair, cell, &self.spin);
             let triplet = product_sum(&table.triplet, cell, &self.spin);
-            let mut field = table.point + pair + triplet;
+            let mut field = table.constant + pair + triplet;
             // A cluster of n sites is seen from each of them: its share of the energy is 1/n.
-            let mut share = table.point + pair / 2.0 + triplet / 3.0;
+            let mut share = table.constant + pair / 2.0 + triplet / 3.0;
+            if let Some(local) = &table.local {
+                let (sum, part) = local.sums(cell, &self.spin, &mut self.scratch);
+                field += sum;
+                share += part;
+            }
             for stencil in &table.larger {
                 let sum = product_sum(stencil, cell, &self.spin);
                 field += sum;
@@ -275,6 +291,9 @@ impl LatticeEnergy {
         let change = -2.0 * self.spin[site];
         for (other, coefficient) in table.pair.of(cell).iter().zip(&table.pair.coefficients) {
             self.field[*other as usize] += change * coefficient;
+        }
+        if let Some(local) = &table.local {
+            local.spread(cell, change, &self.spin, &mut self.field, &mut self.scratch);
         }
         for (others, coefficient) in table.triplet.of(cell).chunks_exact(2).zip(&table.triplet.coefficients) {
             let (a, b) = (others[0] as usize, others[1] as usize);

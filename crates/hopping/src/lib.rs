@@ -1,1 +1,34 @@
-//! Hop barriers, kinetic Monte Carlo and diffusivities
+//! Hop barriers, kinetic Monte Carlo and diffusivities. Energies are in eV, lengths in angstrom, times in seconds;
+//! diffusivities leave the crate in m2/s.
+
+mod arrhenius;
+pub mod barrier;
+mod compile;
+pub mod engine;
+pub mod equilibrium;
+mod error;
+pub mod fast;
+pub mod network;
+pub mod oracle;
+pub mod rates;
+pub mod sampling;
+pub mod synthetic;
+pub mod trajectory;
+pub mod transport;
+
+pub use arrhenius::{Arrhenius, TensorWithError, arrhenius, chemical_diffusivity};
+pub use barrier::{BarrierRow, KraFit, LawFit, LawForm, fit_barriers};
+pub use engine::{Attempt, Engine, ReferenceEngine};
+pub use equilibrium::{Equilibration, equilibrate, random_occupation};
+pub use error::HoppingError;
+pub use fast::FastEngine;
+pub use network::{GridNetwork, HopBond, HopNetwork, HopShell};
+pub use oracle::{ExactTransport, Follow, exact_transport};
+pub use rates::{
+    ASSUMED_PREFACTOR_HZ, BarrierLaw, KraModel, LocalBarrier, Mechanism, Paths, RateParameters,
+    audit_detailed_balance, bond_rate,
+};
+pub use trajectory::Trajectory;
+pub use transport::{
+    Budget, Diffusivity, Progress, TransportPoint, TransportRequest, WithError, transport_point,
+};

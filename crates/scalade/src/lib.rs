@@ -1,1 +1,29 @@
-//! The ladder: every model registered as a step of a study
+//! Scalade: one engine that climbs the scales of a battery material, from first-principles energies to a cell.
+//!
+//! This crate binds the models to studies ([`kinds::registry`]), runs them ([`runner`]), and offers the rungs alone. The physics of each rung
+//! lives in its own crate, re-exported here.
+
+pub mod cell_run;
+pub mod demo;
+mod error;
+mod headline;
+pub mod kinds;
+pub mod orderings;
+pub mod report_content;
+pub mod rungs;
+pub mod runner;
+pub mod selftest;
+
+pub use error::ScaladeError;
+pub use headline::{Headline, headlines};
+pub use scalade_cell as cell;
+pub use scalade_crystal as crystal;
+pub use scalade_energetics as energetics;
+pub use scalade_formats as formats;
+pub use scalade_handoff as handoff;
+pub use scalade_hopping as hopping;
+pub use scalade_lattice as lattice;
+pub use scalade_numerics as numerics;
+pub use scalade_record as record;
+pub use scalade_study as study;
+pub use scalade_units as units;

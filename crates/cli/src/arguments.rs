@@ -1,0 +1,260 @@
+//! The command line.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Climbs the scales of a battery material, from first-principles energies to a cell.
+#[derive(Debug, Parser)]
+#[command(
+    name = "scalade",
+    version,
+    about,
+    after_help = "Data go to stdout, talk to stderr. Exit codes: 0 done, 1 internal error, 2 bad input, 3 not converged, 130 interrupted.\nStart with:  scalade demo"
+)]
+pub struct CommandLine {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Clone, Debug, Args)]
+pub struct Common {
+    /// Print one JSON document to stdout instead of text.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress on stderr.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Options of commands that run steps.
+#[derive(Clone, Debug, Args)]
+pub struct Running {
+    /// Threads to use (default: one per core). Results are the same bits for any number.
+    #[arg(long, short = 'j')]
+    pub jobs: Option<usize>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Climb the whole ladder on bundled LiCoO2 data: atoms -> lattice -> cell.
+    Demo {
+        /// Folder for the study, its results and the report.
+        #[arg(long, default_value = "demo-run")]
+        out: PathBuf,
+        #[command(flatten)]
+        running: Running,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Write a study to edit.
+    New {
+        /// Folder to create.
+        folder: PathBuf,
+        /// Template: licoo2 (the whole ladder) or cell (a cell alone).
+        #[arg(long, default_value = "licoo2")]
+        from: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Check a study: units, references, seals, files. Runs nothing.
+    Check {
+        /// The study file.
+        study: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Say which steps would run, which are cached, and why.
+    Plan {
+        /// The study file.
+        study: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Run what changed; resume what was interrupted; write result.json and report.html beside the study.
+    Run {
+        /// The study file.
+        study: PathBuf,
+        #[command(flatten)]
+        running: Running,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Show the lineage of one number of a finished study.
+    Why {
+        /// The study file.
+        study: PathBuf,
+        /// The quantity, as step.output, such as cell.capacity.
+        quantity: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Write the report of a finished study again.
+    Report {
+        /// The study file.
+        study: PathBuf,
+        /// Where to write it (default: report.html beside the study).
+        #[arg(long)]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Print the JSON schema of study files.
+    Schema {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Convert between file formats, chosen by the file names (extxyz, poscar or vasp, json, csv).
+    Convert {
+        /// File to read.
+        input: PathBuf,
+        /// File to write.
+        output: PathBuf,
+        /// Which structure, counted from 1, where the target holds only one.
+        #[arg(long)]
+        frame: Option<usize>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Analytic checks on this machine, in a few seconds.
+    Selftest {
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Voltages and convex hull from energies of orderings.
+    Voltage {
+        #[command(flatten)]
+        orderings: Orderings,
+        /// Energy of the working ion's reference, per ion, such as "-1.88 eV".
+        #[arg(long, allow_hyphen_values = true)]
+        reference_energy: String,
+        /// Charge number of the working ion (default: from its element).
+        #[arg(long)]
+        valence: Option<u8>,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Cluster expansion of the energies of orderings.
+    Expand {
+        #[command(flatten)]
+        expansion: Expansion,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Monte Carlo on a cluster expansion: V(x,T), thermodynamic factor, two-phase intervals.
+    Montecarlo {
+        #[command(flatten)]
+        expansion: Expansion,
+        /// Energy of the working ion's reference, per ion, such as "-1.88 eV".
+        #[arg(long, allow_hyphen_values = true)]
+        reference_energy: String,
+        /// Temperature.
+        #[arg(long, default_value = "300 K")]
+        temperature: String,
+        /// Monte Carlo sweeps per chemical potential.
+        #[arg(long)]
+        sweeps: Option<u32>,
+        #[command(flatten)]
+        running: Running,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Kinetic Monte Carlo: tracer and collective diffusivities from hop barriers and a cluster expansion.
+    Hop {
+        #[command(flatten)]
+        expansion: Expansion,
+        /// CSV table of hop barriers.
+        #[arg(long)]
+        barriers: PathBuf,
+        /// Working ions per site.
+        #[arg(long, default_value_t = 0.5)]
+        composition: f64,
+        /// Temperature.
+        #[arg(long, default_value = "300 K")]
+        temperature: String,
+        /// Attempt frequency.
+        #[arg(long, default_value = "1e13 Hz")]
+        attempt_frequency: String,
+        #[command(flatten)]
+        running: Running,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Discharge a cell with the Doyle-Fuller-Newman model.
+    Cell {
+        /// Parameter set: marquis2019, chen2020 or prada2013.
+        #[arg(long)]
+        parameters: String,
+        /// Discharge rate, such as 1C or C/2, or a current such as "0.5 A".
+        #[arg(long, default_value = "1C")]
+        rate: String,
+        /// Times at which the voltage is printed, such as "60 s,300 s".
+        #[arg(long, default_value = "")]
+        times: String,
+        /// Lumped temperature instead of isothermal.
+        #[arg(long)]
+        thermal: bool,
+        /// Finite volumes per domain.
+        #[arg(long)]
+        points: Option<usize>,
+        #[command(flatten)]
+        common: Common,
+    },
+}
+
+/// Input of the commands that read orderings.
+#[derive(Clone, Debug, Args)]
+pub struct Orderings {
+    /// Structures with energies, extended XYZ.
+    pub frames: PathBuf,
+    /// The working ion.
+    #[arg(long, default_value = "Li")]
+    pub working_ion: String,
+    /// Key of the total energy (eV per frame) in the comment lines.
+    #[arg(long, default_value = "energy")]
+    pub energy_key: String,
+}
+
+/// Input of the commands that fit a cluster expansion.
+#[derive(Clone, Debug, Args)]
+pub struct Expansion {
+    #[command(flatten)]
+    pub orderings: Orderings,
+    /// Largest pair distance.
+    #[arg(long, default_value = "9 angstrom")]
+    pub pair_cutoff: String,
+    /// Largest distance within a triplet.
+    #[arg(long, default_value = "5.8 angstrom")]
+    pub triplet_cutoff: String,
+    /// Largest distance within a quadruplet.
+    #[arg(long, default_value = "0 angstrom")]
+    pub quadruplet_cutoff: String,
+    /// Seed of the random streams.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+}
+
+impl Command {
+    /// The options that every command takes.
+    pub fn common(&self) -> &Common {
+        match self {
+            Self::Demo { common, .. }
+            | Self::New { common, .. }
+            | Self::Check { common, .. }
+            | Self::Plan { common, .. }
+            | Self::Run { common, .. }
+            | Self::Why { common, .. }
+            | Self::Report { common, .. }
+            | Self::Schema { common }
+            | Self::Convert { common, .. }
+            | Self::Selftest { common }
+            | Self::Voltage { common, .. }
+            | Self::Expand { common, .. }
+            | Self::Montecarlo { common, .. }
+            | Self::Hop { common, .. }
+            | Self::Cell { common, .. } => common,
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! From arguments to the library and back.
+
+use crate::arguments::{Command, Expansion, Orderings, Running};
+use crate::output::Output;
+use crate::progress::progress;
+use scalade::ScaladeError;
+use scalade::record::value_with_uncertainty;
+use scalade::rungs;
+use scalade::runner::{Failure, Finished, Workspace};
+use scalade::study::RunOptions;
+use serde_json::json;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static CANCEL: AtomicBool = AtomicBool::new(false);
+
+/// The first interrupt asks the run to stop at the next checkpoint; a second one ends the process at once.
+fn catch_interrupts() {
+    let handler = || {
+        if CANCEL.swap(true, Ordering::Relaxed) {
+            // The user has asked twice: nothing half-written can remain, since results are renamed into place.
+            #[expect(clippy::exit, reason = "an interrupt handler has no caller to return to")]
+            std::process::exit(130);
+        }
+    };
+    // Without a handler an interrupt ends the process, and the same command still resumes.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// Runs one command.
+pub fn run(command: Command) -> Result<Output, Failure> {
+    match command {
+        Command::Demo { out, running, common } => {
+            let study = scalade::demo::prepare(&out)?;
+            finished(&run_study(&study, &running, common.quiet)?, &out, "study.toml")
+        }
+        Command::New { folder, from, .. } => {
+            let study = scalade::demo::new_study(&folder, &from)?;
+            let text = format!("wrote {}\nnext: scalade run {}", study.display(), study.display());
+            Ok(Output { json: json!({ "study": study }), text })
+        }
+        Command::Check { study, .. } => check(&study),
+        Command::Plan { study, .. } => plan(&study),
+        Command::Run { study, running, common } => {
+            let done = run_study(&study, &running, common.quiet)?;
+            let folder = study.parent().unwrap_or(Path::new("")).to_path_buf();
+            let name = study.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+            finished(&done, &folder, &name)
+        }
+        Command::Why { study, quantity, .. } => {
+            let record = Workspace::load(&study)?.finished()?.record;
+            let lineage = scalade::study::why(&record, &quantity)?;
+            Ok(Output { json: lineage.to_json()?, text: lineage.to_text() })
+        }
+        Command::Report { study, out, .. } => {
+            let workspace = Workspace::load(&study)?;
+            let path = out.unwrap_or_else(|| workspace.folder().join(scalade::runner::REPORT_FILE));
+            let html = scalade::report_content::render(&workspace.finished()?.record)?;
+            scalade::runner::write_atomic(&path, html.as_bytes())?;
+            Ok(Output { json: json!({ "report": path }), text: format!("wrote {}", path.display()) })
+        }
+        Command::Schema { .. } => {
+            let schema = scalade::study::schema(&scalade::runner::registry()?);
+            let text =
+                serde_json::to_string_pretty(&schema).map_err(|e| ScaladeError::internal(e.to_string()))?;
+            Ok(Output { json: schema, text })
+        }
+        Command::Convert { input, output, frame, .. } => {
+            rungs::convert(&input, &output, frame)?;
+            let text = format!("wrote {}", output.display());
+            Ok(Output { json: json!({ "input": input, "output": output }), text })
+        }
+        Command::Selftest { .. } => selftest(),
+        rung => run_rung(rung),
+    }
+}
+
+fn run_rung(command: Command) -> Result<Output, Failure> {
+    let document = match command {
+        Command::Voltage { orderings, reference_energy, valence, .. } => {
+            rungs::voltage(&read(&orderings)?, &reference_energy, valence.map(u32::from))?
+        }
+        Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
+        Command::Montecarlo { expansion, reference_energy, temperature, sweeps, running, .. } => {
+            rungs::montecarlo(&fit(&expansion)?, &reference_energy, &temperature, sweeps, running.jobs)?
+        }
+        Command::Hop {
+            expansion, barriers, composition, temperature, attempt_frequency, running, ..
+        } => {
+            let request = rungs::HopRequest {
+                barriers: &barriers,
+                composition,
+                temperature: &temperature,
+                attempt_frequency: &attempt_frequency,
+                jobs: running.jobs,
+            };
+            rungs::hop(&fit(&expansion)?, &request)?
+        }
+        Command::Cell { parameters, rate, times, thermal, points, .. } => {
+            let request = rungs::CellRequest { parameters, rate, times, thermal, points };
+            rungs::cell(&request)?
+        }
+        _ => return Err(ScaladeError::internal("a command without an implementation").into()),
+    };
+    Ok(Output { text: rungs::as_text(&document), json: document })
+}
+
+fn read(orderings: &Orderings) -> Result<scalade::orderings::Orderings, ScaladeError> {
+    let text = scalade::orderings::read_text(&orderings.frames)?;
+    let name = orderings.frames.display().to_string();
+    scalade::orderings::Orderings::read(&text, &name, &orderings.working_ion, &orderings.energy_key)
+}
+
+fn fit(expansion: &Expansion) -> Result<rungs::FittedExpansion, ScaladeError> {
+    let cutoffs = [&expansion.pair_cutoff, &expansion.triplet_cutoff, &expansion.quadruplet_cutoff];
+    rungs::fit(&read(&expansion.orderings)?, cutoffs.map(String::as_str), expansion.seed)
+}
+
+fn run_study(study: &Path, running: &Running, quiet: bool) -> Result<Finished, Failure> {
+    let workspace = Workspace::load(study)?;
+    for warning in [workspace.study.warnings()] {
+        if !warning.items().is_empty() && !quiet {
+            crate::output::say(&warning.render(crate::progress::colours()));
+        }
+    }
+    catch_interrupts();
+    let receiver = progress(quiet);
+    let options = RunOptions {
+        jobs: running.jobs.unwrap_or(0),
+        progress: &*receiver,
+        cancel: &CANCEL,
+        ..RunOptions::default()
+    };
+    workspace.run(&options)
+}
+
+fn finished(done: &Finished, folder: &Path, study: &str) -> Result<Output, Failure> {
+    let mut text = String::new();
+    let width = done.headline.iter().map(|h| h.label.len()).max().unwrap_or(0);
+    for h in &done.headline {
+        let number = value_with_uncertainty(h.value, h.std_error);
+        let mark = if h.retuned.is_empty() { "" } else { "  (re-tuned upstream)" };
+        let _ = writeln!(text, "{:<width$}  {number} {}{mark}", h.label, h.unit);
+    }
+    let warnings: usize = done.record.steps.values().map(|s| s.warnings.len()).sum();
+    if warnings > 0 {
+        let _ = writeln!(text, "{warnings} warnings stand in the report");
+    }
+    let report = folder.join(scalade::runner::REPORT_FILE);
+    let _ = writeln!(text, "report: {}", report.display());
+    if let Some(first) = done.headline.last() {
+        let _ = writeln!(text, "next: scalade why {} {}", folder.join(study).display(), first.quantity);
+    }
+    Ok(Output { json: done.document.clone(), text })
+}
+
+fn check(study: &Path) -> Result<Output, Failure> {
+    let workspace = Workspace::load(study)?;
+    let warnings = workspace.study.warnings();
+    let overview = workspace.study.overview();
+    let mut text = String::new();
+    if !warnings.items().is_empty() {
+        let _ = writeln!(text, "{}", warnings.render(false));
+    }
+    for step in &overview {
+        let cost = step.estimate_seconds.map_or_else(String::new, |s| format!(", about {s:.0} s"));
+        let _ = writeln!(text, "{:<12} {} at the {} scale{cost}", step.name, step.kind, step.scale);
+        for input in step.inputs.iter().filter(|i| !i.origin_stated) {
+            let _ = writeln!(text, "             {} = {} (no origin stated)", input.key, input.written);
+        }
+    }
+    let _ = writeln!(text, "{}: {} steps, no errors", workspace.study.name(), overview.len());
+    let steps: Vec<_> = overview
+        .iter()
+        .map(|s| json!({ "name": s.name, "kind": s.kind, "scale": s.scale, "depends_on": s.depends_on, "estimate_seconds": s.estimate_seconds }))
+        .collect();
+    let json = json!({ "study": workspace.study.name(), "ok": true, "steps": steps, "diagnostics": warnings.to_json() });
+    Ok(Output { json, text })
+}
+
+fn plan(study: &Path) -> Result<Output, Failure> {
+    let plan = Workspace::load(study)?.plan()?;
+    let mut text = String::new();
+    for step in &plan.steps {
+        if step.cached {
+            let _ = writeln!(text, "{:<12} cached", step.name);
+            continue;
+        }
+        let reasons: Vec<String> = step.reasons.iter().map(ToString::to_string).collect();
+        let resumes = if step.resumes { ", resumes" } else { "" };
+        let _ = writeln!(text, "{:<12} would run{resumes}: {}", step.name, reasons.join("; "));
+    }
+    let _ = writeln!(text, "{} of {} steps would run", plan.would_run(), plan.steps.len());
+    let json = serde_json::to_value(&plan).map_err(|e| ScaladeError::internal(e.to_string()))?;
+    Ok(Output { json, text })
+}
+
+fn selftest() -> Result<Output, Failure> {
+    let checks = scalade::selftest::run();
+    let mut text = String::new();
+    for check in &checks {
+        let word = if check.passed { "ok  " } else { "FAIL" };
+        let _ = writeln!(
+            text,
+            "{word} {:<58} deviation {:.2e}, allowed {:.0e}",
+            check.name, check.deviation, check.allowed
+        );
+    }
+    let failed = checks.iter().filter(|c| !c.passed).count();
+    let _ = writeln!(text, "{} checks, {failed} failed", checks.len());
+    if failed > 0 {
+        return Err(ScaladeError::internal(text).into());
+    }
+    let json = serde_json::to_value(&checks).map_err(|e| ScaladeError::internal(e.to_string()))?;
+    Ok(Output { json: json!({ "checks": json }), text })
+}

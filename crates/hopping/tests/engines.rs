@@ -1,0 +1,236 @@
+//! The two engines follow the same law.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+use scalade_crystal::{LatticeSite, SiteGrid};
+use scalade_handoff::{ClusterOrbit, LatticeEnergy, LatticeHamiltonian};
+use scalade_hopping::synthetic::{PairEnergy, lattice_gas, layered_host};
+use scalade_hopping::{
+    BarrierLaw, Engine, FastEngine, GridNetwork, HopNetwork, HopShell, KraModel, Paths, RateParameters,
+    ReferenceEngine, audit_detailed_balance, random_occupation,
+};
+use scalade_numerics::Philox;
+
+fn layered_barriers() -> KraModel {
+    KraModel {
+        odh: BarrierLaw { intercept_ev: 0.40, slope_ev: 0.018 },
+        tsh: BarrierLaw { intercept_ev: 0.29, slope_ev: -0.011 },
+        paths: Paths::PerVacantCommon,
+    }
+}
+
+/// Two sublattices with long triplets and a quadruplet: terms that reach beyond the pattern of a bond.
+fn two_sublattices() -> LatticeHamiltonian {
+    let site = |cell, basis| LatticeSite { cell, basis };
+    let o = [0, 0, 0];
+    let orbit = |clusters: Vec<Vec<LatticeSite>>| ClusterOrbit {
+        order: clusters[0].len(),
+        diameter_angstrom: 1.0,
+        clusters,
+    };
+    let mut orbits = vec![
+        orbit(vec![vec![site(o, 0)]]),
+        orbit(vec![vec![site(o, 1)]]),
+        orbit(vec![vec![site(o, 0), site(o, 1)], vec![site([0, 0, 1], 0), site(o, 1)]]),
+        orbit(vec![vec![site(o, 0), site([1, 0, 0], 0), site(o, 1)]]),
+        orbit(vec![vec![site(o, 0), site([1, 0, 0], 0), site([0, 1, 0], 1), site(o, 1)]]),
+    ];
+    for k in 0..14 {
+        let far = site([k % 4 - 1, k / 4 - 1, 2], 1);
+        orbits.push(orbit(vec![vec![site(o, 0), site(o, 1), far]]));
+    }
+    let mut coefficients_ev = vec![-3.0, 0.01, -0.02, 0.02, 0.01, 0.006];
+    coefficients_ev.extend((0..14).map(|k| 0.004 * (1.0 - 0.1 * f64::from(k))));
+    LatticeHamiltonian {
+        lattice_angstrom: [[2.0, 0.0, 0.0], [0.0, 2.2, 0.0], [0.0, 0.0, 2.1]],
+        basis_fractional: vec![[0.0; 3], [0.5; 3]],
+        working_ion: "Li".into(),
+        formula_units_per_cell: 1.0,
+        samples_ev: vec![coefficients_ev.clone()],
+        orbits,
+        coefficients_ev,
+    }
+}
+
+struct Case {
+    hamiltonian: LatticeHamiltonian,
+    network: GridNetwork,
+    model: KraModel,
+    parameters: RateParameters,
+}
+
+fn cases() -> Vec<Case> {
+    let layered = layered_host().unwrap();
+    let cubic = lattice_gas(
+        [[0.0, 2.0, 2.0], [2.0, 0.0, 2.0], [2.0, 2.0, 0.0]],
+        &[PairEnergy { distance_angstrom: 8f64.sqrt(), energy_ev: 0.03 }],
+    )
+    .unwrap();
+    let two = two_sublattices();
+    let shells = [HopShell::Nearest, HopShell::Nearest, HopShell::Within(2.15)];
+    let dims = [[4, 4, 4], [4, 4, 4], [4, 4, 4]];
+    let mut out = Vec::new();
+    for (k, hamiltonian) in [layered, cubic, two].into_iter().enumerate() {
+        let basis = hamiltonian.basis_fractional.len();
+        let network = HopNetwork::new(&hamiltonian, shells[k]).unwrap();
+        let network = GridNetwork::new(network, SiteGrid::new(dims[k], basis).unwrap()).unwrap();
+        let parameters = RateParameters { temperature_k: 400.0, prefactor_hz: 1e13 };
+        let mut model = layered_barriers();
+        if k == 2 {
+            // Low enough that some hops have no barrier of their own.
+            model.odh.intercept_ev = 0.02;
+            model.odh.slope_ev = 0.001;
+        }
+        out.push(Case { hamiltonian, network, model, parameters });
+    }
+    out
+}
+
+impl Case {
+    fn energy(&self, occupied: &[bool]) -> LatticeEnergy {
+        let bonds = self.network.network().directed();
+        let h = &self.hamiltonian;
+        let mut energy = LatticeEnergy::new(h, &h.coefficients_ev, *self.network.grid(), &bonds).unwrap();
+        energy.set_occupation(occupied).unwrap();
+        energy
+    }
+
+    fn fast(&self, occupied: &[bool], replica: u32) -> FastEngine<'_> {
+        let h = &self.hamiltonian;
+        let rng = Philox::new(5, 0, replica);
+        FastEngine::new(&self.network, h, &h.coefficients_ev, &self.model, &self.parameters, occupied, rng)
+            .unwrap()
+    }
+
+    fn reference(&self, occupied: &[bool], replica: u32) -> ReferenceEngine<'_> {
+        let rng = Philox::new(5, 1, replica);
+        ReferenceEngine::new(&self.network, self.energy(occupied), self.model, self.parameters, rng).unwrap()
+    }
+}
+
+#[test]
+fn rates_of_the_fast_engine_equal_the_reference_along_a_trajectory() {
+    let mut without_barrier = 0;
+    for (c, case) in cases().iter().enumerate() {
+        for share in [0.2, 0.5, 0.9] {
+            let sites = case.network.grid().sites();
+            let ions = (share * sites as f64) as usize;
+            let start = random_occupation(sites, ions, &mut Philox::new(1, 2, 3)).unwrap();
+            let mut fast = case.fast(&start, 0);
+            for _ in 0..40 {
+                let mut reference = case.reference(&fast.occupation(), 0);
+                let (got, want) = (fast.rates_hz(), reference.rates_hz());
+                for (bond, (g, w)) in got.iter().zip(want).enumerate() {
+                    assert!((g - w).abs() <= 1e-9 * w, "case {c} share {share} bond {bond}: {g:e} {w:e}");
+                }
+                fast.run_hops(25).unwrap();
+            }
+            assert!(fast.resync().unwrap() < 1e-10);
+            without_barrier += fast.trajectory().without_barrier;
+        }
+    }
+    assert!(without_barrier > 0, "the rule for missing barriers was never met");
+}
+
+#[test]
+fn detailed_balance_holds_in_every_case() {
+    for case in cases() {
+        let sites = case.network.grid().sites();
+        let mut rng = Philox::new(8, 0, 0);
+        let start = random_occupation(sites, sites / 2, &mut rng).unwrap();
+        let energy = case.energy(&start);
+        let worst =
+            audit_detailed_balance(&case.network, &energy, &case.model, &case.parameters, 100, &mut rng)
+                .unwrap();
+        assert!(worst < 1e-10, "{worst:e}");
+    }
+}
+
+/// First hop out of a fixed state: which bond, chi-squared against the exact shares, and the mean time taken.
+#[test]
+fn first_hops_and_residence_times_follow_the_rates() {
+    for (c, case) in cases().iter().enumerate() {
+        let sites = case.network.grid().sites();
+        let start = random_occupation(sites, sites / 2, &mut Philox::new(4, 4, 4)).unwrap();
+        let mut reference = case.reference(&start, 0);
+        let rates = reference.rates_hz().to_vec();
+        let total: f64 = rates.iter().sum();
+        let trials = 20_000u32;
+        let fresh = case.fast(&start, 0);
+        let mut counts = vec![0u32; rates.len()];
+        let (mut time, mut squares) = (0.0, 0.0);
+        for replica in 0..trials {
+            let mut engine = fresh.clone_with_stream(Philox::new(77, c as u32, replica));
+            engine.run_hops(1).unwrap();
+            time += engine.time_s();
+            squares += engine.time_s().powi(2);
+            let moved = |s: &u32| engine.is_occupied(*s as usize) != start[*s as usize];
+            let bond = case.network.ends().iter().position(|e| e.iter().all(moved)).unwrap();
+            counts[bond] += 1;
+        }
+        let n = f64::from(trials);
+        let (mut chi2, mut cells, mut rest, mut rest_count) = (0.0, 0.0, 0.0, 0.0);
+        for (rate, count) in rates.iter().zip(&counts) {
+            let expected = n * rate / total;
+            if expected >= 10.0 {
+                chi2 += (f64::from(*count) - expected).powi(2) / expected;
+                cells += 1.0;
+            } else {
+                rest += expected;
+                rest_count += f64::from(*count);
+            }
+        }
+        if rest >= 1.0 {
+            chi2 += (rest_count - rest).powi(2) / rest;
+            cells += 1.0;
+        }
+        let degrees: f64 = cells - 1.0;
+        let z = (chi2 - degrees) / (2.0 * degrees).sqrt();
+        assert!(z.abs() < 4.0, "case {c}: chi2 {chi2} with {degrees} degrees of freedom");
+        let mean = time / n;
+        let error = ((squares / n - mean * mean) / n).sqrt();
+        assert!(
+            (mean - 1.0 / total).abs() < 4.0 * error + 1e-12 / total,
+            "case {c}: {mean:e} {:e}",
+            1.0 / total
+        );
+    }
+}
+
+/// Long runs of both engines from equilibrium: mean residence time, and mean squared total displacement after a number of hops.
+#[test]
+fn both_engines_give_the_same_clock_and_spread() {
+    for case in cases().into_iter().take(2) {
+        let sites = case.network.grid().sites();
+        let start = random_occupation(sites, sites / 3, &mut Philox::new(4, 9, 4)).unwrap();
+        let mut results = Vec::new();
+        for kind in 0..2 {
+            let (mut times, mut squares) = (Vec::new(), Vec::new());
+            for replica in 0..60 {
+                let mut measure = |engine: &mut dyn Engine| {
+                    while engine.trajectory().events() < 150 {
+                        engine.attempt(f64::INFINITY).unwrap();
+                    }
+                    times.push(engine.time_s());
+                    let p = engine.trajectory().total_displacement_angstrom();
+                    squares.push(p.iter().map(|v| v * v).sum::<f64>());
+                };
+                if kind == 0 {
+                    measure(&mut case.fast(&start, replica));
+                } else {
+                    measure(&mut case.reference(&start, replica));
+                }
+            }
+            results.push([times, squares]);
+        }
+        for k in 0..2 {
+            let (a, b) = (&results[0][k], &results[1][k]);
+            let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len() as f64;
+            let squared = |v: &[f64]| {
+                v.iter().map(|x| (x - mean(v)).powi(2)).sum::<f64>() / (v.len() * (v.len() - 1)) as f64
+            };
+            let z = (mean(a) - mean(b)) / (squared(a) + squared(b)).sqrt();
+            assert!(z.abs() < 4.0, "{k}: {:e} {:e} z {z}", mean(a), mean(b));
+        }
+    }
+}

@@ -1,0 +1,366 @@
+//! Each rung alone, on the user's own files: documents with units in their keys.
+
+use crate::cell_run::{self, Discharge};
+use crate::error::ScaladeError;
+use crate::kinds;
+use crate::orderings::Orderings;
+use scalade_formats::FileFormat;
+use scalade_hopping::{Budget, Diffusivity, RateParameters, TransportRequest, transport_point};
+use scalade_lattice::{
+    Fit, FitSettings, MappingReport, Member, Silent, VoltageSettings, compute_voltage, fit_expansion,
+};
+use scalade_units::{Dimension, Quantity, constants::ELEMENTARY_CHARGE, dimension};
+use serde_json::{Value, json};
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Instant;
+
+fn quantity(what: &str, text: &str, want: Dimension) -> Result<f64, ScaladeError> {
+    let parsed: Result<Quantity, _> = text.parse();
+    parsed.and_then(|q| q.in_si(want)).map_err(|e| ScaladeError::input(format!("{what}: {e}")))
+}
+
+fn electronvolt(what: &str, text: &str) -> Result<f64, ScaladeError> {
+    Ok(quantity(what, text, dimension::ENERGY)? / ELEMENTARY_CHARGE)
+}
+
+/// `voltage`: steps between hull vertices, average, hull.
+pub fn voltage(
+    orderings: &Orderings,
+    reference_energy: &str,
+    valence: Option<u32>,
+) -> Result<Value, ScaladeError> {
+    let reference = electronvolt("reference energy", reference_energy)?;
+    let profile = orderings.voltage_profile(reference, valence, None)?;
+    let steps: Vec<Value> = profile
+        .steps
+        .iter()
+        .map(|s| {
+            json!({
+                "x_from": s.x_from, "x_to": s.x_to, "voltage_V": s.voltage_v, "std_error_V": s.standard_error_v,
+                "from": s.from_id, "to": s.to_id,
+            })
+        })
+        .collect();
+    let hull: Vec<Value> = profile
+        .hull
+        .vertex_points()
+        .map(|p| json!({ "id": p.id, "x": p.x, "formation_energy_eV": p.formation_energy_ev }))
+        .collect();
+    Ok(json!({
+        "host": profile.host_formula,
+        "working_ion": orderings.working_ion,
+        "reference_energy_eV": reference,
+        "structures": profile.hull.points.len(),
+        "steps": steps,
+        "average_voltage_V": profile.average_voltage_v,
+        "average_std_error_V": profile.average_standard_error_v,
+        "hull": hull,
+    }))
+}
+
+/// A fitted expansion with the fate of every structure.
+#[derive(Debug)]
+pub struct FittedExpansion {
+    /// The fit.
+    pub fit: Fit,
+    /// Which structures took part.
+    pub report: MappingReport,
+    seed: u64,
+}
+
+/// Maps the orderings to their lattice and fits an expansion; `cutoffs` are lengths with units for pairs, triplets, quadruplets.
+pub fn fit(orderings: &Orderings, cutoffs: [&str; 3], seed: u64) -> Result<FittedExpansion, ScaladeError> {
+    let angstrom = |text: &str| quantity("cutoff", text, dimension::LENGTH).map(|m| m * 1e10);
+    let [pair, triplet, quadruplet] = [angstrom(cutoffs[0])?, angstrom(cutoffs[1])?, angstrom(cutoffs[2])?];
+    let parent = orderings.parent()?;
+    let report = orderings.map(&parent, 0)?;
+    let mut settings = FitSettings::new(kinds::cutoffs(pair, triplet, quadruplet));
+    settings.seed = seed;
+    let fit =
+        fit_expansion(&parent, &report.mapped, &settings).map_err(|e| ScaladeError::input(e.to_string()))?;
+    Ok(FittedExpansion { fit, report, seed })
+}
+
+/// `expand`: quality of the fit and its interactions.
+pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
+    let fit = &fitted.fit;
+    let interactions: Vec<Value> = fit
+        .interactions
+        .iter()
+        .map(|i| {
+            json!({
+                "order": i.order, "diameter_angstrom": i.diameter_angstrom, "multiplicity": i.multiplicity,
+                "eci_eV": i.value_ev, "std_error_eV": i.standard_deviation_ev,
+            })
+        })
+        .collect();
+    let parity: Vec<Value> = fit
+        .parity
+        .iter()
+        .map(|p| {
+            json!({
+                "id": p.id, "x": p.site_fraction, "energy_eV_per_formula": p.data_ev, "fitted_eV_per_formula": p.fitted_ev,
+                "leave_one_out_residual_eV": p.leave_one_out_residual_ev,
+            })
+        })
+        .collect();
+    Ok(json!({
+        "structures": fitted.report.mapped.len(),
+        "excluded": fitted.report.excluded.iter().map(|e| json!({ "frame": e.frame + 1, "id": e.id, "reason": e.reason.to_string() })).collect::<Vec<_>>(),
+        "leave_one_out_error_eV": fit.leave_one_out_rmse_ev,
+        "training_error_eV": fit.training_rmse_ev,
+        "effective_parameters": fit.effective_parameters,
+        "interactions": interactions,
+        "parity": parity,
+        "hull_disagreements": fit.hull_disagreements.iter().map(|h| json!({
+            "id": h.id, "x": h.site_fraction, "above_data_hull_eV": h.above_data_hull_ev, "above_fitted_hull_eV": h.above_fitted_hull_ev,
+        })).collect::<Vec<_>>(),
+    }))
+}
+
+/// Runs `work` with at most `jobs` threads (all cores for `None`).
+fn with_threads<R: Send>(jobs: Option<usize>, work: impl FnOnce() -> R + Send) -> Result<R, ScaladeError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build();
+    Ok(pool.map_err(|e| ScaladeError::internal(e.to_string()))?.install(work))
+}
+
+/// `montecarlo`: V(x), thermodynamic factor, two-phase intervals at one temperature, for the best coefficients.
+pub fn montecarlo(
+    fitted: &FittedExpansion,
+    reference_energy: &str,
+    temperature: &str,
+    sweeps: Option<u32>,
+    jobs: Option<usize>,
+) -> Result<Value, ScaladeError> {
+    let reference = electronvolt("reference energy", reference_energy)?;
+    let temperature_k = quantity("temperature", temperature, dimension::TEMPERATURE)?;
+    let mut settings = VoltageSettings::default();
+    settings.scan.seed = fitted.seed;
+    if let Some(sweeps) = sweeps {
+        settings.scan.sweeps = sweeps as usize;
+    }
+    let hamiltonian = &fitted.fit.hamiltonian;
+    let start = Instant::now();
+    let run = || compute_voltage(hamiltonian, Member::Mean, temperature_k, reference, &settings, &Silent);
+    let (curve, scan) = with_threads(jobs, run)?.map_err(|e| kinds::lattice_failure(&e))?;
+    Ok(json!({
+        "temperature_K": temperature_k,
+        "x": curve.x,
+        "voltage_V": curve.voltage_v,
+        "std_error_V": curve.voltage_std,
+        "entropic_coefficient_V_per_K": curve.dvdt_v_per_k,
+        "thermodynamic_factor": curve.theta,
+        "thermodynamic_factor_std_error": curve.theta_std,
+        "free_energy_eV": curve.free_energy_ev,
+        "two_phase_intervals": curve.two_phase,
+        "unequilibrated_points": curve.unequilibrated,
+        "trials": scan.trials,
+        "wall_time_s": start.elapsed().as_secs_f64(),
+    }))
+}
+
+/// A request for a discharge.
+#[derive(Clone, Debug)]
+pub struct CellRequest {
+    /// Parameter set.
+    pub parameters: String,
+    /// Rate or current.
+    pub rate: String,
+    /// Comma-separated times with units; may be empty.
+    pub times: String,
+    /// Lumped temperature.
+    pub thermal: bool,
+    /// Finite volumes per layer instead of the default mesh.
+    pub points: Option<usize>,
+}
+
+/// `cell`: voltage at the times asked for, end, capacity.
+pub fn cell(request: &CellRequest) -> Result<Value, ScaladeError> {
+    let set = cell_run::parameter_set(&request.parameters)?;
+    let rate = cell_run::read_rate(&request.rate, set.nominal_capacity_ah)?;
+    let mut times = request
+        .times
+        .split(',')
+        .filter(|t| !t.trim().is_empty())
+        .map(|t| quantity("times", t, dimension::TIME))
+        .collect::<Result<Vec<f64>, _>>()?;
+    if let Some(negative) = times.iter().find(|t| **t < 0.0) {
+        return Err(ScaladeError::input(format!("times: {negative} s lies before the start")));
+    }
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let discharge =
+        Discharge { thermal: request.thermal, finite_volumes: request.points, ..Discharge::at(rate) };
+    let start = Instant::now();
+    let solution = discharge.solve(&set, &times)?;
+    let seconds = start.elapsed().as_secs_f64();
+    Ok(json!({
+        "parameters": set.name,
+        "rate_C": rate,
+        "current_A": set.current_of_rate(rate),
+        "time_s": solution.time_s,
+        "voltage_V": solution.voltage_v,
+        "temperature_K": solution.temperature_k,
+        "end_time_s": solution.end_time_s,
+        "end_reason": end_reason(&solution, discharge.lower_voltage_v.unwrap_or(set.lower_voltage_v)),
+        "end_voltage_V": solution.end_voltage_v,
+        "capacity_Ah": solution.end_capacity_ah,
+        "energy_Wh": solution.energy.electrical_j / 3600.0,
+        "lithium_drift": solution.inventory.solid_lithium_drift,
+        "salt_drift": solution.inventory.salt_drift,
+        "steps": solution.work.steps,
+        "solve_time_s": seconds,
+    }))
+}
+
+fn end_reason(solution: &scalade_cell::DfnSolution, cut_off: f64) -> String {
+    use scalade_cell::EndReason as R;
+    match solution.end_reason {
+        R::MinimumVoltage => format!("voltage reached the lower cut-off {cut_off} V"),
+        R::MaximumVoltage => "voltage reached the upper cut-off".into(),
+        R::TimeLimit => "time limit".into(),
+        R::MinimumCurrent => "current reached its limit".into(),
+        R::NegativeStoichiometry => {
+            "the negative electrode's particles are empty or full at their surface".into()
+        }
+        R::PositiveStoichiometry => {
+            "the positive electrode's particles are empty or full at their surface".into()
+        }
+    }
+}
+
+/// `convert`: between the formats that the file names tell; `frame` (from 1) picks one structure of many.
+pub fn convert(input: &Path, output: &Path, frame: Option<usize>) -> Result<(), ScaladeError> {
+    let (from_name, to_name) = (input.display().to_string(), output.display().to_string());
+    let unknown = |name: &str| {
+        ScaladeError::input(format!(
+            "the name {name} tells no format; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json, .csv"
+        ))
+    };
+    let from = FileFormat::of_path(&from_name, None).ok_or_else(|| unknown(&from_name))?;
+    let to = FileFormat::of_path(&to_name, Some(from)).ok_or_else(|| unknown(&to_name))?;
+    // A JSON input holds what its partner format says.
+    let from = FileFormat::of_path(&from_name, Some(to)).unwrap_or(from);
+    let text = crate::orderings::read_text(input)?;
+    let converted = scalade_formats::convert(&text, &from_name, from, to, frame)
+        .map_err(|e| ScaladeError::input(e.to_string()))?;
+    crate::runner::write_atomic(output, converted.as_bytes())
+}
+
+/// A request for one point of transport.
+#[derive(Clone, Copy, Debug)]
+pub struct HopRequest<'a> {
+    /// CSV table of barriers.
+    pub barriers: &'a Path,
+    /// Working ions per site.
+    pub composition: f64,
+    /// Temperature with unit.
+    pub temperature: &'a str,
+    /// Attempt frequency with unit.
+    pub attempt_frequency: &'a str,
+    /// Threads.
+    pub jobs: Option<usize>,
+}
+
+/// `hop`: tracer and jump diffusivities at one composition and temperature, best coefficients and barrier laws.
+pub fn hop(fitted: &FittedExpansion, request: &HopRequest) -> Result<Value, ScaladeError> {
+    let text = crate::orderings::read_text(request.barriers)?;
+    let name = request.barriers.display().to_string();
+    let (laws, _) = kinds::fit_barrier_laws(&text, &name, 0, fitted.seed)?;
+    let temperature_k = quantity("temperature", request.temperature, dimension::TEMPERATURE)?;
+    let prefactor_hz = quantity("attempt frequency", request.attempt_frequency, dimension::FREQUENCY)?;
+    let hamiltonian = &fitted.fit.hamiltonian;
+    let network = kinds::hop_network(hamiltonian, &[12, 12, 12])?;
+    let transport = TransportRequest {
+        network: &network,
+        hamiltonian,
+        coefficients_ev: &hamiltonian.coefficients_ev,
+        model: laws.model,
+        parameters: RateParameters { temperature_k, prefactor_hz },
+        x: request.composition,
+        budget: Budget::default(),
+        seed: fitted.seed,
+        stream: 0,
+    };
+    let start = Instant::now();
+    let point = with_threads(request.jobs, || transport_point(&transport, &()))?
+        .map_err(|e| ScaladeError::input(e.to_string()))?;
+    let describe = |d: &Diffusivity| match d {
+        Diffusivity::Converged { tensor, window_s, .. } => {
+            json!({ "tensor_m2_per_s": tensor.value_m2_s, "std_error_m2_per_s": tensor.std_m2_s, "window_s": window_s })
+        }
+        Diffusivity::SubDiffusive { exponent, exponent_std } => {
+            json!({ "verdict": "sub-diffusive", "exponent": exponent, "exponent_std_error": exponent_std })
+        }
+        Diffusivity::NotConverged { reason } => json!({ "verdict": "not converged", "reason": reason }),
+    };
+    Ok(json!({
+        "composition": point.x,
+        "temperature_K": point.temperature_k,
+        "attempt_frequency_Hz": prefactor_hz,
+        "jump": describe(&point.jump),
+        "tracer": describe(&point.tracer),
+        "haven_ratio": point.haven.map(|h| h.value),
+        "haven_ratio_std_error": point.haven.map(|h| h.std),
+        "tetrahedral_share_of_hops": point.hop_shares[1],
+        "flicker_share": point.flicker_share,
+        "events": point.events,
+        "acceptance": point.acceptance,
+        "equilibrated": point.equilibrated,
+        "wall_time_s": start.elapsed().as_secs_f64(),
+    }))
+}
+
+/// A document as text: scalars one a line, tables of equal lists in columns.
+pub fn as_text(document: &Value) -> String {
+    let mut out = String::new();
+    let Value::Object(map) = document else { return document.to_string() };
+    let mut columns: Vec<(&String, &Vec<Value>)> = Vec::new();
+    for (key, value) in map {
+        match value {
+            Value::Array(items) if items.iter().all(|i| i.is_object()) => {
+                let _ = writeln!(out, "{key}: {}", items.len());
+                for item in items {
+                    let _ = writeln!(out, "  {}", one_line(item));
+                }
+            }
+            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_number) => {
+                columns.push((key, items))
+            }
+            other => {
+                let _ = writeln!(out, "{key}: {}", plain(other));
+            }
+        }
+    }
+    // Lists of one length belong together.
+    while let Some((_, first)) = columns.first() {
+        let length = first.len();
+        let (together, rest): (Vec<_>, Vec<_>) = columns.into_iter().partition(|c| c.1.len() == length);
+        columns = rest;
+        let names: Vec<&str> = together.iter().map(|c| c.0.as_str()).collect();
+        let _ = writeln!(out, "{}", names.join("  "));
+        for i in 0..length {
+            let row: Vec<String> = together.iter().map(|c| plain(&c.1[i])).collect();
+            let _ = writeln!(out, "{}", row.join("  "));
+        }
+    }
+    out
+}
+
+fn one_line(item: &Value) -> String {
+    let Value::Object(map) = item else { return plain(item) };
+    map.iter().map(|(k, v)| format!("{k} {}", plain(v))).collect::<Vec<_>>().join("  ")
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Null => "-".into(),
+        Value::Number(n) => n.as_f64().map_or_else(
+            || n.to_string(),
+            |x| if n.is_f64() { scalade_record::value_with_uncertainty(x, None) } else { n.to_string() },
+        ),
+        other => other.to_string(),
+    }
+}
