@@ -1,12 +1,17 @@
 //! The fast engine: composition and rejection with true upper bounds.
 //!
 //! Every site weight p (see [`crate::compile`]) has a power of two above it, every local table entry too; the product of the three is
-//! an upper bound of a bond's rate, and bonds are filed by a class c with 2^c at or above it. A trial picks a class with probability count 2^c / total
-//! (integers: exact, no drift), a bond of the class, and accepts with rate/2^c (A. Slepoy, A. P. Thompson, S. J. Plimpton,
-//! J. Chem. Phys. 128, 205101 (2008)). A trial takes the mean time 1/(nu total). A bond is filed higher at once when
-//! its bound rises above its class, and lower only when a trial rejects it: back-and-forth hops then move few bonds. Each bound is checked against the rate at every trial and never clamped
-//! from above; a class index above the range files everything anew with another reference. Bonds whose bound lies below the range are
-//! filed at its lower end: still an upper bound, only a loose one.
+//! an upper bound of a bond's rate, and bonds are filed by a class c with 2^c at or above it. A trial picks a class with
+//! probability count 2^c / total (integers: exact, no drift), a bond of the class, and accepts with rate/2^c (A. Slepoy,
+//! A. P. Thompson, S. J. Plimpton, J. Chem. Phys. 128, 205101 (2008)). A trial takes the mean time 1/(nu total).
+//!
+//! A bond is filed higher at once when its bound rises above its class, and lower only when a trial rejects it: back-and-forth hops
+//! then move few bonds. This leaves the law as it is: whatever the totals B_k of successive trials in one state, trial k ends it with
+//! probability R/B_k and takes 1/B_k, so that the mean time spent is 1/R, and each hop is chosen in proportion to its rate.
+//!
+//! Each bound is checked against the rate at every trial and never clamped from above; a class index above the range files everything
+//! anew with another reference. Bonds whose bound lies below the range are filed at its lower end: still an upper bound, only a
+//! loose one.
 
 use crate::compile::{Compiled, FactorStencil};
 use crate::error::exceeds;
@@ -16,8 +21,6 @@ use scalade_numerics::Philox;
 
 /// Class of a bond that cannot hop.
 const IDLE: u8 = u8::MAX;
-/// Powers of two by which a risen site weight gets more room than it needs: fewer bonds are filed, more trials made.
-const HEADROOM: i32 = 2;
 /// Hops between two comparisons of the site weights with ones computed anew.
 const RESYNC_HOPS: u64 = 1 << 20;
 /// Largest relative drift of the site weights in that many hops.
@@ -575,17 +578,12 @@ impl SiteState {
         usize::from(self.weight >= self.upper)
     }
 
-    /// Brings the bound above the weight, with headroom, if the weight is not below it; returns the change of the exponent.
+    /// Brings the bound to the next power of two above the weight if the weight is not below the bound; returns the change of
+    /// the exponent.
     #[inline]
     fn renew(&mut self) -> i32 {
         let before = self.exponent;
-        if self.weight < self.upper {
-            return 0;
-        }
-        self.tighten();
-        self.exponent += HEADROOM;
-        self.upper *= f64::from(1 << HEADROOM);
-        self.exponent - before
+        if self.weight >= self.upper { self.tighten() - before } else { 0 }
     }
 
     /// Brings the bound to the next power of two above the weight; returns the exponent.

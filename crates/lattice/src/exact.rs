@@ -21,9 +21,9 @@ pub struct Enumeration {
 pub struct ExactPoint {
     /// ln Xi per site.
     pub log_partition: f64,
-    /// <N>/sites.
+    /// Mean number of ions over sites.
     pub x: f64,
-    /// <E>/sites, eV.
+    /// Mean energy over sites, eV.
     pub energy_ev: f64,
     /// var(N)/sites.
     pub variance: f64,

@@ -23,15 +23,15 @@ pub struct PointStatistics {
     pub temperature_k: f64,
     /// Sites of the box.
     pub sites: usize,
-    /// Mean occupation of a site, x = <N>/sites.
+    /// Mean occupation of a site, x = mean N over sites.
     pub x: Estimate,
     /// Mean energy per site, eV.
     pub energy_ev: Estimate,
     /// var(N)/sites = kT dx/dmu.
     pub variance: Estimate,
-    /// cov(N, E)/var(N) = (d<E>/d<N>)_T, the partial energy of the working ion, eV.
+    /// cov(N, E)/var(N) = (dE/dN)_T of the means, the partial energy of the working ion, eV.
     pub partial_energy_ev: Estimate,
-    /// Thermodynamic factor d(mu/kT)/d ln x = <N>/var(N).
+    /// Thermodynamic factor d(mu/kT)/d ln x = (mean N)/var(N).
     pub thermodynamic_factor: Estimate,
     /// Heat capacity at constant chemical potential, var(E - mu N)/(k T^2) per site, in units of k.
     pub heat_capacity_mu: Estimate,

@@ -105,7 +105,7 @@ fn l05_magnetizations_that_vanish_at_the_exact_critical_temperatures() {
     let criticals = [4.0 / 3f64.ln(), 2.0 / (2.0 + 3f64.sqrt()).ln()];
     assert!((criticals[0] - 3.640956907).abs() < 1e-9 && (criticals[1] - 1.518651435).abs() < 1e-9);
     assert!(triangular(criticals[0]).abs() < 1e-12 && honeycomb(criticals[1]).abs() < 1e-12);
-    for scale in [0.8, 0.9] {
+    for scale in [0.75, 0.85] {
         let [t, h] = criticals.map(|c| scale * c);
         for (model, t, m, side) in
             [(triangular_ising(), t, triangular(t), 64), (honeycomb_ising(), h, honeycomb(h), 48)]

@@ -82,6 +82,8 @@ mod tests {
     fn loops_are_named_once_each() {
         assert_eq!(order(&graph(&[&[], &[0], &[1, 0]])), (vec![0, 1, 2], vec![]));
         assert_eq!(order(&graph(&[&[0]])).1, vec![vec![0]]);
+        // 0 enters the loop at 2; the loop is named from its smallest node.
+        assert_eq!(order(&graph(&[&[2], &[2], &[1]])).1, vec![vec![1, 2]]);
         // 0 hangs on the loop 1 -> 2 -> 1, and 3 -> 4 -> 3 is another.
         let (_, loops) = order(&graph(&[&[1], &[2], &[1], &[4], &[3]]));
         assert_eq!(loops, vec![vec![1, 2], vec![3, 4]]);
