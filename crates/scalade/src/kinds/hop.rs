@@ -40,6 +40,7 @@ pub struct HopPoint {
 
 struct Job {
     ladder: Ladder,
+    composition: usize,
     x: f64,
     temperature_k: f64,
     stream: u32,
@@ -52,7 +53,7 @@ pub struct HopKind {
 
 impl Default for HopKind {
     fn default() -> Self {
-        let compositions = serde_json::json!([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.98]);
+        let compositions = serde_json::json!([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.97]);
         let spec = KindSpec::new(
             "hop",
             1,
@@ -91,9 +92,9 @@ impl Default for HopKind {
             InputSpec::new(
                 "cells",
                 InputType::Integer { min: Some(1), max: Some(512) }.list(),
-                "Primitive cells of the box along each lattice vector",
+                "Primitive cells of the smallest box along each lattice vector",
             )
-            .default(serde_json::json!([12, 12, 12])),
+            .default(serde_json::json!([6, 6, 6])),
         )
         .input(
             InputSpec::new(
@@ -101,7 +102,7 @@ impl Default for HopKind {
                 InputType::Integer { min: Some(10_000), max: Some(1 << 40) },
                 "Hops per point",
             )
-            .default(300_000),
+            .default(240_000),
         )
         .input(
             InputSpec::new(
@@ -109,7 +110,7 @@ impl Default for HopKind {
                 InputType::Integer { min: Some(1), max: Some(10_000) },
                 "Independent replicas per point, each with its own equilibration",
             )
-            .default(4),
+            .default(16),
         )
         .input(
             InputSpec::new(
@@ -117,7 +118,7 @@ impl Default for HopKind {
                 InputType::Integer { min: Some(1), max: Some(10_000) },
                 "Blocks per replica; their scatter gives the errors, their length the longest window",
             )
-            .default(6),
+            .default(2),
         )
         .input(
             InputSpec::new(
@@ -125,8 +126,9 @@ impl Default for HopKind {
                 InputType::Integer { min: Some(1), max: Some(10_000_000) },
                 "Equilibration sweeps per replica",
             )
-            .default(200),
+            .default(60),
         )
+        .input(InputSpec::new("carriers", InputType::Integer { min: Some(1), max: Some(1_000_000) }, "Ions or vacancies, whichever are fewer, that a box must hold: where they are fewer, its edges are doubled").default(40))
         .output(OutputSpec::hand_off(
             "jump",
             "Diffusivity<Jump>",
@@ -155,13 +157,15 @@ impl StepKind for HopKind {
         let hamiltonian: LatticeHamiltonian = inputs.hand_off("hamiltonian")?.value;
         hamiltonian.check().map_err(|e| failure(e.into()))?;
         let laws: KraFit = inputs.hand_off("barriers")?.value;
-        let network = network(&hamiltonian, &inputs.integers("cells")?).map_err(failure)?;
+        let smallest = inputs.integers("cells")?;
+        let carriers = inputs.count("carriers")?;
         let temperatures = inputs.quantities_si("temperatures")?;
         let compositions = inputs.numbers("compositions")?;
         if temperatures.len() < 2 || compositions.len() < 3 {
             let message = "at least two temperatures and three compositions are due";
             return Err(StepFailure::bad_input("compositions", message));
         }
+        let networks = networks(&hamiltonian, &smallest, &compositions, carriers).map_err(failure)?;
         let prefactor_hz = inputs.quantity_si("attempt_frequency")?;
         let budget = Budget {
             hops: inputs.integer("hops")? as u64,
@@ -180,7 +184,7 @@ impl StepKind for HopKind {
                 Ladder::BarriersOnly(k) => (&hamiltonian.coefficients_ev, laws.samples[k]),
             };
             let request = TransportRequest {
-                network: &network,
+                network: &networks[job.composition],
                 hamiltonian: &hamiltonian,
                 coefficients_ev: coefficients,
                 model,
@@ -195,6 +199,33 @@ impl StepKind for HopKind {
         })?;
         assemble(context, &temperatures, &points, &jobs)
     }
+}
+
+/// A network per composition: the box of `smallest` cells, its edges doubled in turn until it holds enough carriers (ions or vacancies, whichever are
+/// fewer). A dilute box without carriers, or with one that meets its own image, tells nothing about the crystal.
+fn networks(
+    hamiltonian: &LatticeHamiltonian,
+    smallest: &[i64],
+    compositions: &[f64],
+    carriers: usize,
+) -> Result<Vec<GridNetwork>, ScaladeError> {
+    let basis = hamiltonian.basis_fractional.len() as f64;
+    compositions
+        .iter()
+        .map(|x| {
+            let mut cells = smallest.to_vec();
+            for doubling in 0..12 {
+                let sites = cells.iter().map(|c| *c as f64).product::<f64>() * basis;
+                if x.min(1.0 - x) * sites >= carriers as f64 {
+                    break;
+                }
+                if let Some(edge) = cells.get_mut(doubling % 3) {
+                    *edge *= 2;
+                }
+            }
+            network(hamiltonian, &cells)
+        })
+        .collect()
 }
 
 /// The hop network of a Hamiltonian on a box.
@@ -231,23 +262,26 @@ fn hopping_failure(error: &HoppingError, shared: &Shared) -> StepFailure {
 /// Best ladder: every composition at the first two temperatures, the middle one at all. Members: every composition at the first temperature. Barriers alone: the middle composition.
 fn jobs(compositions: &[f64], temperatures: &[f64], members: usize) -> Vec<Job> {
     let middle = middle(compositions);
-    let mut out = Vec::new();
-    let mut add = |ladder, x: f64, temperature_k| {
+    let mut out: Vec<Job> = Vec::new();
+    let mut add = |ladder, composition: usize, temperature_k| {
         let stream = out.len() as u32;
-        out.push(Job { ladder, x, temperature_k, stream });
+        out.push(Job { ladder, composition, x: compositions[composition], temperature_k, stream });
     };
+    let all = 0..compositions.len();
     for (t, temperature) in temperatures.iter().enumerate() {
-        for x in compositions.iter().filter(|x| t < 2 || **x == middle) {
-            add(Ladder::Best, *x, *temperature);
+        for i in all.clone().filter(|i| t < 2 || compositions[*i] == middle) {
+            add(Ladder::Best, i, *temperature);
         }
     }
     for k in 0..members {
-        for x in compositions {
-            add(Ladder::Member(k), *x, temperatures[0]);
+        for i in all.clone() {
+            add(Ladder::Member(k), i, temperatures[0]);
         }
     }
     for k in 0..members {
-        add(Ladder::BarriersOnly(k), middle, temperatures[0]);
+        for i in all.clone().filter(|i| compositions[*i] == middle) {
+            add(Ladder::BarriersOnly(k), i, temperatures[0]);
+        }
     }
     out
 }
