@@ -7,7 +7,7 @@ use crate::progress::{Event, Progress, Silent};
 use crate::store::Store;
 use scalade_record::{ContentHash, Provenance, RecordError, Scale, Tracked, Uncertainty};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Two progress events of one step are at least this far apart.
@@ -30,7 +30,7 @@ pub struct StepContext<'a> {
     scale: Scale,
     seed: u64,
     threads: usize,
-    pool: OnceLock<Option<rayon::ThreadPool>>,
+    pool: SharedPool,
     cancel: [&'a AtomicBool; 2],
     progress: &'a dyn Progress,
     checkpoints: Option<(&'a Store, ContentHash)>,
@@ -49,10 +49,15 @@ impl std::fmt::Debug for StepContext<'_> {
     }
 }
 
+/// The threads of a run, made when the first step asks for them. Steps that run at once share them, so that a long step has all of them as soon as
+/// the others have ended; `None` inside where no threads can be made.
+pub(crate) type SharedPool = Arc<OnceLock<Option<rayon::ThreadPool>>>;
+
 /// How the engine makes a context.
 pub(crate) struct Surroundings<'a> {
     pub seed: u64,
     pub threads: usize,
+    pub pool: SharedPool,
     pub cancel: [&'a AtomicBool; 2],
     pub progress: &'a dyn Progress,
     pub checkpoints: Option<(&'a Store, ContentHash)>,
@@ -67,7 +72,7 @@ impl<'a> StepContext<'a> {
             scale: spec.scale,
             seed: around.seed,
             threads: around.threads.max(1),
-            pool: OnceLock::new(),
+            pool: around.pool,
             cancel: around.cancel,
             progress: around.progress,
             checkpoints: around.checkpoints,
@@ -82,6 +87,7 @@ impl<'a> StepContext<'a> {
         let around = Surroundings {
             seed,
             threads,
+            pool: SharedPool::default(),
             cancel: [&NEVER, &NEVER],
             progress: &Silent,
             checkpoints: None,

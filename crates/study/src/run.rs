@@ -1,6 +1,6 @@
 //! Running a study: what is in the store is taken from there, the rest runs in parallel as far as references allow.
 
-use crate::context::{StepContext, Surroundings};
+use crate::context::{SharedPool, StepContext, Surroundings};
 use crate::error::{FailureCategory, RunError, StepFailure, StudyError};
 use crate::inputs::Inputs;
 use crate::outputs::{Output, Outputs};
@@ -240,6 +240,7 @@ impl<'a> Runner<'a> {
             (0..study.steps.len()).filter(|at| self.missing[*at] == 0).map(|at| (position[at], at)).collect();
         let mut queue: BTreeMap<usize, Job> = BTreeMap::new();
         let mut running = 0;
+        let pool = SharedPool::default();
         thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel::<Done>();
             loop {
@@ -252,19 +253,17 @@ impl<'a> Runner<'a> {
                     }
                 }
                 while running < self.jobs && !self.cancelled() && self.fatal.is_none() {
-                    let waiting = queue.len();
                     let Some((_, job)) = queue.pop_first() else { break };
                     if !self.announce() {
                         break;
                     }
-                    // The threads are shared among what runs and waits now.
-                    let threads = (self.jobs / (running + waiting).min(self.jobs)).max(1);
                     let work = Worker {
                         step: self.step(job.at),
                         store: self.store,
                         options: self.options,
                         stop: self.stop,
-                        threads,
+                        threads: self.jobs,
+                        pool: SharedPool::clone(&pool),
                     };
                     let back = sender.clone();
                     let (at, key) = (job.at, job.resolved.key.clone());
@@ -548,6 +547,7 @@ struct Worker<'a> {
     options: &'a RunOptions<'a>,
     stop: &'a AtomicBool,
     threads: usize,
+    pool: SharedPool,
 }
 
 impl Worker<'_> {
@@ -568,6 +568,7 @@ impl Worker<'_> {
         let around = Surroundings {
             seed: job.resolved.seed,
             threads: self.threads,
+            pool: SharedPool::clone(&self.pool),
             cancel: [self.options.cancel, self.stop],
             progress: self.options.progress,
             checkpoints: Some((self.store, key.clone())),

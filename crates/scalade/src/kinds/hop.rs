@@ -165,7 +165,6 @@ impl StepKind for HopKind {
             let message = "at least two temperatures and three compositions are due";
             return Err(StepFailure::bad_input("compositions", message));
         }
-        let networks = networks(&hamiltonian, &smallest, &compositions, carriers).map_err(failure)?;
         let prefactor_hz = inputs.quantity_si("attempt_frequency")?;
         let budget = Budget {
             hops: inputs.integer("hops")? as u64,
@@ -173,6 +172,7 @@ impl StepKind for HopKind {
             blocks_per_replica: inputs.count("blocks")? as u32,
             equilibration_sweeps: inputs.count("equilibration")?,
         };
+        let places = places(&hamiltonian, &smallest, &compositions, carriers, budget).map_err(failure)?;
         let members = hamiltonian.samples_ev.len().min(laws.samples.len());
         let jobs = jobs(&compositions, &temperatures, members);
         let name = |job: &Job| format!("{:?}-{}-{}", job.ladder, job.x, job.temperature_k);
@@ -184,13 +184,13 @@ impl StepKind for HopKind {
                 Ladder::BarriersOnly(k) => (&hamiltonian.coefficients_ev, laws.samples[k]),
             };
             let request = TransportRequest {
-                network: &networks[job.composition],
+                network: &places[job.composition].network,
                 hamiltonian: &hamiltonian,
                 coefficients_ev: coefficients,
                 model,
                 parameters: RateParameters { temperature_k: job.temperature_k, prefactor_hz },
                 x: job.x,
-                budget,
+                budget: places[job.composition].budget,
                 seed,
                 stream: job.stream,
             };
@@ -201,19 +201,27 @@ impl StepKind for HopKind {
     }
 }
 
-/// A network per composition: the box of `smallest` cells, its edges doubled in turn until it holds enough carriers (ions or vacancies, whichever are
-/// fewer). A dilute box without carriers, or with one that meets its own image, tells nothing about the crystal.
-fn networks(
+/// A box per composition with what is spent on it.
+struct Place {
+    network: GridNetwork,
+    budget: Budget,
+}
+
+/// A box per composition: `smallest` cells, its edges doubled in turn until it holds enough carriers (ions or vacancies, whichever are fewer). A dilute box
+/// without carriers, or with one that meets its own image, tells nothing about the crystal. Each doubling doubles the hops too, and the replicas up
+/// to 32: with few carriers the number of those that are bound in pairs, and so move fast, differs from replica to replica.
+fn places(
     hamiltonian: &LatticeHamiltonian,
     smallest: &[i64],
     compositions: &[f64],
     carriers: usize,
-) -> Result<Vec<GridNetwork>, ScaladeError> {
+    budget: Budget,
+) -> Result<Vec<Place>, ScaladeError> {
     let basis = hamiltonian.basis_fractional.len() as f64;
     compositions
         .iter()
         .map(|x| {
-            let mut cells = smallest.to_vec();
+            let (mut cells, mut budget) = (smallest.to_vec(), budget);
             for doubling in 0..12 {
                 let sites = cells.iter().map(|c| *c as f64).product::<f64>() * basis;
                 if x.min(1.0 - x) * sites >= carriers as f64 {
@@ -222,8 +230,10 @@ fn networks(
                 if let Some(edge) = cells.get_mut(doubling % 3) {
                     *edge *= 2;
                 }
+                budget.hops = budget.hops.saturating_mul(2);
+                budget.replicas = budget.replicas.max((2 * budget.replicas).min(32));
             }
-            network(hamiltonian, &cells)
+            Ok(Place { network: network(hamiltonian, &cells)?, budget })
         })
         .collect()
 }

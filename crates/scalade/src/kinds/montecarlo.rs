@@ -71,8 +71,8 @@ impl Default for MonteCarloKind {
             )
             .default(serde_json::json!([12, 12, 12])),
         )
-        .input(count("sweeps", 60, "Recorded sweeps per chemical potential"))
-        .input(count("equilibration", 12, "Sweeps before recording"))
+        .input(count("sweeps", 120, "Recorded sweeps per chemical potential"))
+        .input(count("equilibration", 24, "Sweeps before recording"))
         .output(OutputSpec::hand_off(
             "voltage",
             "OpenCircuitVoltage",
