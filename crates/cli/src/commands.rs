@@ -33,7 +33,7 @@ pub fn run(command: Command) -> Result<Output, Failure> {
     match command {
         Command::Demo { out, running, common } => {
             let study = scalade::demo::prepare(&out)?;
-            finished(&run_study(&study, &running, common.quiet)?, &out, "study.toml")
+            Ok(finished(&run_study(&study, &running, common.quiet)?, &out, "study.toml"))
         }
         Command::New { folder, from, .. } => {
             let study = scalade::demo::new_study(&folder, &from)?;
@@ -46,7 +46,7 @@ pub fn run(command: Command) -> Result<Output, Failure> {
             let done = run_study(&study, &running, common.quiet)?;
             let folder = study.parent().unwrap_or(Path::new("")).to_path_buf();
             let name = study.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-            finished(&done, &folder, &name)
+            Ok(finished(&done, &folder, &name))
         }
         Command::Why { study, quantity, .. } => {
             let record = Workspace::load(&study)?.finished()?.record;
@@ -135,7 +135,7 @@ fn run_study(study: &Path, running: &Running, quiet: bool) -> Result<Finished, F
     workspace.run(&options)
 }
 
-fn finished(done: &Finished, folder: &Path, study: &str) -> Result<Output, Failure> {
+fn finished(done: &Finished, folder: &Path, study: &str) -> Output {
     let mut text = String::new();
     let width = done.headline.iter().map(|h| h.label.len()).max().unwrap_or(0);
     for h in &done.headline {
@@ -145,14 +145,14 @@ fn finished(done: &Finished, folder: &Path, study: &str) -> Result<Output, Failu
     }
     let warnings: usize = done.record.steps.values().map(|s| s.warnings.len()).sum();
     if warnings > 0 {
-        let _ = writeln!(text, "{warnings} warnings stand in the report");
+        let _ = writeln!(text, "warnings in the report: {warnings}");
     }
     let report = folder.join(scalade::runner::REPORT_FILE);
     let _ = writeln!(text, "report: {}", report.display());
     if let Some(first) = done.headline.last() {
         let _ = writeln!(text, "next: scalade why {} {}", folder.join(study).display(), first.quantity);
     }
-    Ok(Output { json: done.document.clone(), text })
+    Output { json: done.document.clone(), text }
 }
 
 fn check(study: &Path) -> Result<Output, Failure> {

@@ -70,11 +70,11 @@ fn voltage_of_the_bundled_orderings() {
 
 #[test]
 fn cells_agree_with_their_spectral_solutions() {
-    for (set, voltages, capacity) in
-        [("marquis2019", [3.749_774, 3.720_785], 0.683_972_27), ("chen2020", [3.943_921, 3.897_456], 4.937_780)]
-    {
-        let arguments =
-            ["cell", "--parameters", set, "--rate", "1C", "--times", "60 s,300 s", "--json"];
+    for (set, voltages, capacity) in [
+        ("marquis2019", [3.749_774, 3.720_785], 0.683_972_27),
+        ("chen2020", [3.943_921, 3.897_456], 4.937_780),
+    ] {
+        let arguments = ["cell", "--parameters", set, "--rate", "1C", "--times", "60 s,300 s", "--json"];
         let found = document(&arguments);
         assert_eq!(found["time_s"], serde_json::json!([60.0, 300.0]));
         for (got, want) in found["voltage_V"].as_array().unwrap().iter().zip(voltages) {
@@ -82,7 +82,9 @@ fn cells_agree_with_their_spectral_solutions() {
         }
         assert!((found["capacity_Ah"].as_f64().unwrap() - capacity).abs() < 1e-5, "{set}: {found}");
         assert!(found["end_reason"].as_str().unwrap().contains("cut-off"));
-        assert!(found["end_time_s"].as_f64().unwrap() > 3500.0 && found["solve_time_s"].as_f64().unwrap() > 0.0);
+        assert!(
+            found["end_time_s"].as_f64().unwrap() > 3500.0 && found["solve_time_s"].as_f64().unwrap() > 0.0
+        );
     }
 }
 
@@ -117,7 +119,8 @@ fn bad_frames_are_refused_with_their_place() {
     voltage(&write(&folder, "nan.extxyz", &nan), &["frame 2"]);
     let short = &good[..good.len() / 2];
     voltage(&write(&folder, "short.extxyz", short), &["short.extxyz", "line"]);
-    let poscar = "LiCoO2\n1.0\n2.8 0 0\n0 2.8 0\n0 0 14\nLi Co O\n1 1 2\nDirect\n0 0 0\n0 0 0.5\n0 0 0.2\n0 0 0.8\n";
+    let poscar =
+        "LiCoO2\n1.0\n2.8 0 0\n0 2.8 0\n0 0 14\nLi Co O\n1 1 2\nDirect\n0 0 0\n0 0 0.5\n0 0 0.2\n0 0 0.8\n";
     voltage(&write(&folder, "structure.extxyz", poscar), &["POSCAR"]);
     voltage(&write(&folder, "toml.extxyz", "[study]\nname = \"x\"\n"), &["toml.extxyz", "not extended XYZ"]);
 }
@@ -154,7 +157,10 @@ fn studies_are_refused_with_a_caret() {
     let study = |text: &str| write(&folder, "study.toml", text);
     let head = "[study]\nname = \"s\"\n[steps.cell]\nkind = \"cell\"\n";
     refused(&["check", &study("[study\nname = 1")], &["study.toml:1", "^"]);
-    refused(&["check", &study(&format!("{head}parameters = \"marquis2019\"\nrat = 1.0\n"))], &["rat", "rate", "^"]);
+    refused(
+        &["check", &study(&format!("{head}parameters = \"marquis2019\"\nrat = 1.0\n"))],
+        &["rat", "rate", "^"],
+    );
     let wrong_unit = format!("{head}parameters = \"marquis2019\"\npositive_particle_radius = \"10 V\"\n");
     refused(&["run", &study(&wrong_unit)], &["a voltage (V)", "a length (m)", "^"]);
     let bare = format!("{head}parameters = \"marquis2019\"\npositive_particle_radius = 1e-5\n");
@@ -214,8 +220,14 @@ fn files_convert_there_and_back() {
     convert(&poscar, &back, "");
     let text = std::fs::read_to_string(&back).unwrap();
     assert_eq!(text.lines().next(), Some("7"));
-    refused(&["convert", frames.to_str().unwrap(), folder.path().join("many.vasp").to_str().unwrap()], &["138"]);
-    refused(&["convert", frames.to_str().unwrap(), folder.path().join("x.docx").to_str().unwrap()], &["extxyz"]);
+    refused(
+        &["convert", frames.to_str().unwrap(), folder.path().join("many.vasp").to_str().unwrap()],
+        &["138"],
+    );
+    refused(
+        &["convert", frames.to_str().unwrap(), folder.path().join("x.docx").to_str().unwrap()],
+        &["extxyz"],
+    );
 }
 
 #[test]

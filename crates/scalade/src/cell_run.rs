@@ -157,6 +157,24 @@ impl Discharge {
     }
 }
 
+/// Why a discharge ended, in words.
+pub fn end_reason(solution: &DfnSolution) -> String {
+    use scalade_cell::EndReason as R;
+    let volts = solution.end_voltage_v;
+    match solution.end_reason {
+        R::MinimumVoltage => format!("the voltage reached its lower cut-off, {volts:.3} V"),
+        R::MaximumVoltage => format!("the voltage reached its upper cut-off, {volts:.3} V"),
+        R::TimeLimit => "the time limit was reached".into(),
+        R::MinimumCurrent => "the current fell to its limit".into(),
+        R::NegativeStoichiometry => {
+            "the negative electrode's particles are empty or full at their surface".into()
+        }
+        R::PositiveStoichiometry => {
+            "the positive electrode's particles are empty or full at their surface".into()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

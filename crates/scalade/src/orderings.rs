@@ -27,7 +27,7 @@ pub fn read_text(path: &Path) -> Result<String, ScaladeError> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|e| ScaladeError::input(format!("cannot read {name}: {e}")))?;
     decode_text(&bytes, &name, "text")
-        .map(|text| text.to_string())
+        .map(std::string::ToString::to_string)
         .map_err(|e| ScaladeError::input(e.to_string()))
 }
 

@@ -203,7 +203,7 @@ pub fn cell(request: &CellRequest) -> Result<Value, ScaladeError> {
         "voltage_V": solution.voltage_v,
         "temperature_K": solution.temperature_k,
         "end_time_s": solution.end_time_s,
-        "end_reason": end_reason(&solution, discharge.lower_voltage_v.unwrap_or(set.lower_voltage_v)),
+        "end_reason": cell_run::end_reason(&solution),
         "end_voltage_V": solution.end_voltage_v,
         "capacity_Ah": solution.end_capacity_ah,
         "energy_Wh": solution.energy.electrical_j / 3600.0,
@@ -212,22 +212,6 @@ pub fn cell(request: &CellRequest) -> Result<Value, ScaladeError> {
         "steps": solution.work.steps,
         "solve_time_s": seconds,
     }))
-}
-
-fn end_reason(solution: &scalade_cell::DfnSolution, cut_off: f64) -> String {
-    use scalade_cell::EndReason as R;
-    match solution.end_reason {
-        R::MinimumVoltage => format!("voltage reached the lower cut-off {cut_off} V"),
-        R::MaximumVoltage => "voltage reached the upper cut-off".into(),
-        R::TimeLimit => "time limit".into(),
-        R::MinimumCurrent => "current reached its limit".into(),
-        R::NegativeStoichiometry => {
-            "the negative electrode's particles are empty or full at their surface".into()
-        }
-        R::PositiveStoichiometry => {
-            "the positive electrode's particles are empty or full at their surface".into()
-        }
-    }
 }
 
 /// `convert`: between the formats that the file names tell; `frame` (from 1) picks one structure of many.
@@ -319,14 +303,14 @@ pub fn as_text(document: &Value) -> String {
     let mut columns: Vec<(&String, &Vec<Value>)> = Vec::new();
     for (key, value) in map {
         match value {
-            Value::Array(items) if items.iter().all(|i| i.is_object()) => {
+            Value::Array(items) if items.iter().all(serde_json::Value::is_object) => {
                 let _ = writeln!(out, "{key}: {}", items.len());
                 for item in items {
                     let _ = writeln!(out, "  {}", one_line(item));
                 }
             }
             Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_number) => {
-                columns.push((key, items))
+                columns.push((key, items));
             }
             other => {
                 let _ = writeln!(out, "{key}: {}", plain(other));

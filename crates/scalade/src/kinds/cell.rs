@@ -253,7 +253,7 @@ impl HandOffs {
         } else {
             None
         };
-        let projection = match inputs.text("projection")?.as_ref() {
+        let projection = match inputs.text("projection")? {
             "isotropic" => Projection::Isotropic,
             "fast-axis" => Projection::FastAxis,
             _ => Projection::FastPlane,
@@ -291,7 +291,7 @@ impl HandOffs {
 
 /// The parameter set with the step's own numbers put in.
 fn base_parameters(inputs: &Inputs) -> Result<ParameterSet, StepFailure> {
-    let mut set = cell_run::parameter_set(inputs.text("parameters")?.as_ref()).map_err(failure)?;
+    let mut set = cell_run::parameter_set(inputs.text("parameters")?).map_err(failure)?;
     let quantity = |key: &str, slot: &mut f64| -> Result<(), StepFailure> {
         if inputs.has(key) {
             *slot = inputs.quantity_si(key)?;
@@ -359,25 +359,21 @@ fn run(inputs: &Inputs, context: &StepContext) -> Result<Outputs, StepFailure> {
     context.progress(0.2, "ensemble");
     let members = hand_offs.members();
     let ensemble = |voltage: bool, diffusivity: bool| -> Result<Vec<DfnSolution>, StepFailure> {
-        (0..members)
-            .into_par_iter()
-            .map(|k| {
-                let set = hand_offs.apply(&base, voltage.then_some(k), diffusivity.then_some(k))?;
-                curve(&set, &discharge)
-            })
-            .collect::<Result<_, _>>()
-            .map_err(failure)
+        let member = |k: usize| {
+            let set = hand_offs.apply(&base, voltage.then_some(k), diffusivity.then_some(k))?;
+            curve(&set, &discharge)
+        };
+        let all = context.install(|| (0..members).into_par_iter().map(member).collect::<Result<_, _>>());
+        all.map_err(failure)
     };
     let both = ensemble(true, true)?;
     let voltage_only = if hand_offs.voltage.is_some() { ensemble(true, false)? } else { Vec::new() };
     let diffusivity_only = if hand_offs.diffusivity.is_some() { ensemble(false, true)? } else { Vec::new() };
     context.progress(0.7, "rate sweep");
-    let rates: Vec<RateCurve> = inputs
-        .numbers("rates")?
-        .par_iter()
-        .map(|rate| rate_curve(&best_set, &Discharge { rate: *rate, ..discharge.clone() }))
-        .collect::<Result<_, _>>()
-        .map_err(failure)?;
+    let wanted = inputs.numbers("rates")?;
+    let at_rate = |rate: &f64| rate_curve(&best_set, &Discharge { rate: *rate, ..discharge.clone() });
+    let rates: Vec<RateCurve> =
+        context.install(|| wanted.par_iter().map(at_rate).collect::<Result<_, _>>()).map_err(failure)?;
     let of = |list: &[DfnSolution]| list.iter().map(|s| figures(&best_set, s)).collect::<Vec<_>>();
     let noise = voltage_noise(&hand_offs, &best);
     let result = EnsembleFigures {
@@ -484,7 +480,7 @@ fn assemble(
             best.energy.reversible_j,
         ],
         variance: variance_shares(result),
-        end_reason: format!("{:?}", best.end_reason),
+        end_reason: cell_run::end_reason(best),
     };
     outputs.plain("detail", &detail)?;
     if best.work.outside_table > 0 {
@@ -493,7 +489,7 @@ fn assemble(
             best.work.outside_table, best.positive_stoichiometry.low, best.positive_stoichiometry.high
         ));
     }
-    let (text, doi) = cell_run::parameter_source(inputs.text("parameters")?.as_ref());
+    let (text, doi) = cell_run::parameter_source(inputs.text("parameters")?);
     outputs.cite(text, Some(doi));
     outputs.cite(
         "M. Doyle, T. F. Fuller, J. Newman, J. Electrochem. Soc. 140, 1526 (1993)",

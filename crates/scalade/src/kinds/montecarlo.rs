@@ -223,13 +223,12 @@ fn assemble(
     if best.two_phase.iter().any(|[low, high]| (*low..=*high).contains(&0.5)) {
         outputs.warn("x = 1/2 lies in a two-phase interval: its thermodynamic factor is zero there");
     }
-    for curve in mean.iter().chain(members) {
-        if curve.unequilibrated > 0 {
-            let (t, n) = (curve.temperature_k, curve.unequilibrated);
-            outputs.warn(format!(
-                "{n} chemical potentials at {t} K may not have equilibrated; raise sweeps or equilibration"
-            ));
-        }
+    let drifting: usize = mean.iter().chain(members).map(|c| c.unequilibrated).sum();
+    if drifting > 0 {
+        outputs.warn(format!(
+            "{drifting} runs at single chemical potentials, in {} curves, may still have been drifting; raise sweeps or equilibration",
+            mean.len() + members.len()
+        ));
     }
     let detail = ThermoDetail {
         mean: mean.to_vec(),

@@ -19,10 +19,13 @@ fn energies(record: &RunRecord) -> Option<Section> {
     let of = |vertex: bool| points.iter().filter(move |p| p.vertex == vertex);
     let x = |vertex: bool| of(vertex).map(|p| p.x).collect::<Vec<f64>>();
     let formation = |vertex: bool| of(vertex).map(|p| p.formation_energy_ev * MILLI).collect::<Vec<f64>>();
+    let last = points.iter().map(|p| p.x).fold(f64::MIN_POSITIVE, f64::max);
     let hull = Figure::new(
         "hull",
         "Formation energies and convex hull",
-        Axis::new(format!("x in {}{}", profile.reference.symbol, profile.host_formula), ""),
+        // Room on the right for the name of the last vertex.
+        Axis::new(format!("x in {}{}", profile.reference.symbol, profile.host_formula), "")
+            .range(-0.03 * last, 1.14 * last),
         Axis::new("formation energy per formula unit", "meV"),
     )
     .caption(format!(

@@ -49,7 +49,8 @@ fn section(record: &RunRecord) -> Option<Section> {
         .figure(temperature);
     if !detail.rates.is_empty() {
         let mut rates =
-            Figure::new("rates", "Rate sweep", Axis::new("capacity", "A.h"), Axis::new("voltage", "V"));
+            Figure::new("rates", "Rate sweep", Axis::new("capacity", "A.h"), Axis::new("voltage", "V"))
+                .caption("Best member at each rate, down to the cut-off voltage.");
         let mut table =
             Table::new("rate-table", "Rate sweep", ["rate (C)", "capacity (A.h)", "peak temperature (K)"]);
         for rate in &detail.rates {

@@ -53,7 +53,7 @@ fn voltage(record: &RunRecord) -> Option<Section> {
         Axis::new("x", ""),
         Axis::new("d(mu/kT)/d ln x", "").log(),
     )
-    .caption("Peaks mark ordered compositions. Two-phase intervals have no factor and are left out.");
+    .caption("Large where the chemical potential is steep: near the full lattice, and where ions order. Two-phase intervals have no factor and are left out.");
     for curve in &detail.mean {
         let kept: Vec<usize> = (0..curve.x.len()).filter(|i| curve.theta[*i] > 0.0).collect();
         factor = factor.series(Series::line(

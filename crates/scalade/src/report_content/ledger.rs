@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 fn uncertainty_text(uncertainty: &Uncertainty) -> String {
     match uncertainty {
-        Uncertainty::None { why } => format!("none ({why})"),
+        Uncertainty::None { why } if why.contains("ensemble") || why.contains("samples") => "ensemble".into(),
+        Uncertainty::None { .. } => "not stated".into(),
         other => other.standard().map_or_else(|| "not stated".into(), |s| value_with_uncertainty(s, None)),
     }
 }
@@ -93,15 +94,10 @@ fn input_row(name: &str, key: &str, input: &InputRecord, step: &StepRecord) -> O
             )
         }
         InputRecord::File { written, hash, bytes } => Some(
-            LedgerRow::new(
-                format!("{name}.{key}"),
-                written.clone(),
-                "none (a file)".to_string(),
-                String::new(),
-            )
-            .source(format!("file of {bytes} bytes, BLAKE3 {}", &hash[..hash.len().min(16)]), None)
-            .identified_at(step.scale.to_string(), false)
-            .used_by([name.to_string()]),
+            LedgerRow::new(format!("{name}.{key}"), written.clone(), "–".to_string(), String::new())
+                .source(format!("file of {bytes} bytes, BLAKE3 {}", &hash[..hash.len().min(16)]), None)
+                .identified_at(step.scale.to_string(), false)
+                .used_by([name.to_string()]),
         ),
         InputRecord::Reference { unseal: Some(reason), step: from, output, factor } => Some(
             LedgerRow::new(

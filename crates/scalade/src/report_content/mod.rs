@@ -11,7 +11,7 @@ use crate::kinds::{CellDetail, ExpandDetail};
 use scalade_record::value_with_uncertainty;
 use scalade_report::{
     Citation, Excluded, NoteLevel, Report, RunStep, Rung, RungStatus, Section, StepOrigin,
-    VarianceDecomposition,
+    VarianceDecomposition, typeset_unit,
 };
 use scalade_study::{RunRecord, StepRecord};
 use serde::de::DeserializeOwned;
@@ -151,9 +151,10 @@ fn rungs(record: &RunRecord, numbers: &[Headline], sections: &[Section]) -> Vec<
             let (_, step) = step(record, kind)?;
             let key = numbers.iter().find(|h| h.id == *id);
             let (label, value) = match key {
-                Some(h) => {
-                    (h.label.clone(), format!("{} {}", value_with_uncertainty(h.value, h.std_error), h.unit))
-                }
+                Some(h) => (
+                    h.label.clone(),
+                    format!("{} {}", value_with_uncertainty(h.value, h.std_error), typeset_unit(&h.unit)),
+                ),
                 None => own_number(step)?,
             };
             let rung = Rung::new(*name, *length, *method, label, value)
