@@ -1,7 +1,8 @@
 //! The few numbers a run is judged by.
 
-use scalade_study::RunRecord;
+use scalade_study::{RunRecord, StepRecord};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One headline number.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -78,13 +79,31 @@ fn known(id: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether a step's figures are those that the name promises: at 300 K and half lithiation, at 1C.
+fn describes(id: &str, step: &StepRecord) -> bool {
+    let detail =
+        |key: &str| step.outputs.get("detail").map(|o| o.tracked.value[key].clone()).unwrap_or_default();
+    let near =
+        |value: &Value, want: f64, within: f64| value.as_f64().is_some_and(|v| (v - want).abs() < within);
+    match id {
+        "diffusivity_half_lithiation_300k" => {
+            let half = detail("x").as_array().is_some_and(|x| x.iter().any(|x| near(x, 0.5, 0.01)));
+            half && near(&detail("temperature_k"), 300.0, 0.5)
+        }
+        "capacity_1c" | "voltage_1c_half_discharge" | "temperature_rise_1c" => {
+            near(&detail("rate"), 1.0, 1e-9)
+        }
+        _ => true,
+    }
+}
+
 /// The headline numbers that a run holds, in a fixed order. Where a study has several steps of one kind, the first by name counts.
 pub fn headlines(record: &RunRecord) -> Vec<Headline> {
     let bundled = record.study == "licoo2";
     HEADLINES
         .iter()
         .filter_map(|(id, kind, output, label)| {
-            let (name, step) = record.steps.iter().find(|(_, s)| s.kind == *kind)?;
+            let (name, step) = record.steps.iter().find(|(_, s)| s.kind == *kind && describes(id, s))?;
             let tracked = step.outputs.get(*output)?.number()?;
             Some(Headline {
                 id: (*id).into(),

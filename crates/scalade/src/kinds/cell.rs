@@ -48,6 +48,8 @@ pub struct RateCurve {
 /// Profiles and sums for the report.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CellDetail {
+    /// Rate of the main discharge, multiples of the nominal capacity per hour.
+    pub rate: f64,
     /// The main discharge.
     pub discharge: CurveBand,
     /// The rate sweep.
@@ -469,6 +471,7 @@ fn assemble(
     let none = Uncertainty::none("see the capacity and the voltage");
     outputs.number("energy", context.tracked(energy, "W.h", none)?)?;
     let detail = CellDetail {
+        rate: inputs.number("rate")?,
         discharge: band(best, both),
         rates,
         positive_stoichiometry: [best.positive_stoichiometry.low, best.positive_stoichiometry.high],
