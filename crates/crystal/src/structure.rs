@@ -50,12 +50,29 @@ pub enum CrystalError {
     },
 }
 
-/// A periodic structure. Rows of `lattice_angstrom` are the lattice vectors; positions are fractional.
+/// What a structure is read from.
+#[derive(Deserialize)]
+struct StructureParts {
+    lattice_angstrom: Matrix3,
+    species: Vec<String>,
+    fractional: Vec<[f64; 3]>,
+}
+
+/// A periodic structure. Rows of `lattice_angstrom` are the lattice vectors; positions are fractional. One that is read back is checked again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "StructureParts")]
 pub struct Structure {
     lattice_angstrom: Matrix3,
     species: Vec<String>,
     fractional: Vec<[f64; 3]>,
+}
+
+impl TryFrom<StructureParts> for Structure {
+    type Error = CrystalError;
+
+    fn try_from(parts: StructureParts) -> Result<Self, CrystalError> {
+        Self::new(parts.lattice_angstrom, parts.species, parts.fractional)
+    }
 }
 
 impl Structure {

@@ -14,7 +14,7 @@ pub struct ThermodynamicFactorTable {
     pub temperature_k: Vec<f64>,
     /// Best values, one list over stoichiometries per temperature.
     pub factor: Vec<Vec<f64>>,
-    /// Relative standard uncertainty at the reference temperature.
+    /// Relative statistical standard error at the reference temperature; the members carry the rest.
     pub relative_standard_error: Vec<f64>,
     /// Index of the reference temperature.
     pub reference: usize,

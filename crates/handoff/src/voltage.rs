@@ -27,7 +27,7 @@ pub struct VoltageTable {
     pub voltage_v: Vec<f64>,
     /// Best dV/dT at constant composition, V/K.
     pub entropic_v_per_k: Vec<f64>,
-    /// Standard uncertainty of the voltage, V.
+    /// Statistical standard error of the best voltage, V; what the fit below does not know is carried by the members.
     pub standard_error_v: Vec<f64>,
     /// Temperature of `voltage_v`, K.
     pub reference_temperature_k: f64,

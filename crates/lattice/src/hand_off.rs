@@ -5,7 +5,6 @@ use scalade_handoff::{
     OpenCircuitVoltage, OutOfDomain, ThermodynamicFactor, ThermodynamicFactorTable, VoltageMember,
     VoltageTable,
 };
-use scalade_numerics::variance;
 
 /// Refuses curves on another grid of compositions or at another temperature.
 fn same_grid(best: &VoltageCurve, members: &[VoltageCurve]) -> Result<(), LatticeError> {
@@ -28,37 +27,30 @@ fn same_grid(best: &VoltageCurve, members: &[VoltageCurve]) -> Result<(), Lattic
     Ok(())
 }
 
-/// Standard uncertainty of a value: the sampling error of the best curve, and the spread of the members beyond their own sampling errors.
-fn uncertainty(best: f64, members: &[VoltageCurve], value: &dyn Fn(&VoltageCurve) -> (f64, f64)) -> f64 {
-    let values: Vec<f64> = members.iter().map(|m| value(m).0).collect();
-    let sampling = members.iter().map(|m| value(m).1.powi(2)).sum::<f64>() / members.len().max(1) as f64;
-    (best * best + (variance(&values) - sampling).max(0.0)).sqrt()
-}
-
 /// The open-circuit voltage from the best curve and those of the posterior samples (member k of the hand-off is `members[k]`), all on one grid
-/// of compositions at one temperature.
+/// of compositions at one temperature. `valence` is the charge number z of the working ion: the curves are per ion, the voltage per charge.
+/// The standard error is that of sampling; what the fit does not know is carried by the members.
 pub fn open_circuit_voltage(
     best: &VoltageCurve,
     members: &[VoltageCurve],
     working_ion: &str,
-    reference_electrode: &str,
+    valence: f64,
     out_of_domain: OutOfDomain,
 ) -> Result<OpenCircuitVoltage, LatticeError> {
     same_grid(best, members)?;
-    let standard_error_v = (0..best.x.len())
-        .map(|i| uncertainty(best.voltage_std[i], members, &|m| (m.voltage_v[i], m.voltage_std[i])))
-        .collect();
+    LatticeError::require((1.0..=8.0).contains(&valence), "valence", valence, "1 to 8 is due")?;
+    let per_charge = |list: &[f64]| list.iter().map(|v| v / valence).collect::<Vec<f64>>();
     let member = |m: &VoltageCurve| VoltageMember {
-        voltage_v: m.voltage_v.clone(),
-        entropic_v_per_k: m.dvdt_v_per_k.clone(),
+        voltage_v: per_charge(&m.voltage_v),
+        entropic_v_per_k: per_charge(&m.dvdt_v_per_k),
     };
     Ok(OpenCircuitVoltage::new(VoltageTable {
         working_ion: working_ion.into(),
-        reference_electrode: reference_electrode.into(),
+        reference_electrode: format!("{working_ion} metal"),
         stoichiometry: best.x.clone(),
-        voltage_v: best.voltage_v.clone(),
-        entropic_v_per_k: best.dvdt_v_per_k.clone(),
-        standard_error_v,
+        voltage_v: per_charge(&best.voltage_v),
+        entropic_v_per_k: per_charge(&best.dvdt_v_per_k),
+        standard_error_v: per_charge(&best.voltage_std),
         reference_temperature_k: best.temperature_k,
         // The table's own integral of V: on its grid and from its first composition.
         free_energy_ev: Vec::new(),
@@ -68,8 +60,8 @@ pub fn open_circuit_voltage(
     })?)
 }
 
-/// The thermodynamic factor from best curves at rising temperatures and members at the temperature `curves[reference]`. Refused where a
-/// two-phase interval reaches into the grid: there is no factor there.
+/// The thermodynamic factor from best curves at several temperatures and members at the temperature `curves[reference]`. Compositions that lie in a
+/// two-phase interval of any curve have no factor and are left out. The standard error is that of sampling.
 pub fn thermodynamic_factor(
     curves: &[VoltageCurve],
     reference: usize,
@@ -85,20 +77,18 @@ pub fn thermodynamic_factor(
             return Err(LatticeError::Length { what: "compositions at a temperature", expected, got });
         }
     }
-    let relative_standard_error = (0..best.x.len())
-        .map(|i| {
-            let relative =
-                uncertainty(best.theta_std[i], members, &|m| (m.theta[i], m.theta_std[i])) / best.theta[i];
-            if relative.is_finite() { relative } else { 0.0 }
-        })
-        .collect();
+    let defined = |i: &usize| curves.iter().chain(members).all(|c| c.theta[*i] > 0.0);
+    let kept: Vec<usize> = (0..best.x.len()).filter(defined).collect();
+    let pick = |list: &[f64]| kept.iter().map(|i| list[*i]).collect::<Vec<f64>>();
+    let mut order: Vec<usize> = (0..curves.len()).collect();
+    order.sort_by(|a, b| curves[*a].temperature_k.total_cmp(&curves[*b].temperature_k));
     let table = ThermodynamicFactorTable {
-        stoichiometry: best.x.clone(),
-        temperature_k: curves.iter().map(|c| c.temperature_k).collect(),
-        factor: curves.iter().map(|c| c.theta.clone()).collect(),
-        relative_standard_error,
-        reference,
-        members: members.iter().map(|m| m.theta.clone()).collect(),
+        stoichiometry: pick(&best.x),
+        temperature_k: order.iter().map(|i| curves[*i].temperature_k).collect(),
+        factor: order.iter().map(|i| pick(&curves[*i].theta)).collect(),
+        relative_standard_error: kept.iter().map(|i| best.theta_std[*i] / best.theta[*i]).collect(),
+        reference: order.iter().position(|i| *i == reference).unwrap_or(0),
+        members: members.iter().map(|m| pick(&m.theta)).collect(),
     };
     Ok(ThermodynamicFactor::try_from(table)?)
 }

@@ -244,14 +244,14 @@ fn curves_are_admissible_hand_offs() {
     };
     let members: Vec<_> = (0..3).map(|k| at(Member::Sample(k), 300.0)).collect();
     let curves = [at(Member::Mean, 280.0), at(Member::Mean, 300.0), at(Member::Mean, 320.0)];
-    let voltage = open_circuit_voltage(&curves[1], &members, "Li", "Li metal", OutOfDomain::Error).unwrap();
+    let voltage = open_circuit_voltage(&curves[1], &members, "Li", 1.0, OutOfDomain::Error).unwrap();
     assert_eq!(voltage.member_count(), 3);
     for (sum, own) in voltage.table().standard_error_v.iter().zip(&curves[1].voltage_std) {
         assert!(sum >= own);
     }
     thermodynamic_factor(&curves, 1, &members).unwrap();
     assert!(thermodynamic_factor(&curves, 3, &members).is_err());
-    assert!(open_circuit_voltage(&curves[0], &members, "Li", "Li metal", OutOfDomain::Error).is_err());
+    assert!(open_circuit_voltage(&curves[0], &members, "Li", 1.0, OutOfDomain::Error).is_err());
 }
 
 #[test]

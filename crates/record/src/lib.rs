@@ -17,14 +17,17 @@
 //! ```
 
 mod canonical;
-mod display;
+mod number;
 mod provenance;
 mod scale;
 mod tracked;
 mod uncertainty;
 
 pub use canonical::{ContentHash, canonical_bytes, content_hash, hash_bytes};
-pub use display::value_with_uncertainty;
+pub use number::{
+    Decimal, decimal, power_of_ten, significant, superscript, typeset_numbers, typeset_unit, value_typeset,
+    value_with_uncertainty,
+};
 pub use provenance::Provenance;
 pub use scale::Scale;
 pub use tracked::{RecordError, Tracked};

@@ -3,8 +3,8 @@
 use crate::error::ReportError;
 use crate::html::{Html, percent_encode};
 use crate::model::{Axis, Dash, Figure, Marker, Orientation, Series, SeriesKind};
-use crate::number::{significant, typeset_unit};
 use crate::svg::theme::styles;
+use scalade_record::{significant, typeset_unit};
 use serde::Serialize;
 
 /// Rows of a data table shown on the page; the CSV file holds all.

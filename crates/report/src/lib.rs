@@ -27,7 +27,6 @@ mod error;
 mod html;
 mod lineage;
 mod model;
-mod number;
 mod page;
 mod svg;
 mod ticks;
@@ -39,9 +38,9 @@ pub use model::{
     Orientation, ReferenceLine, Report, RunStep, Rung, RungStatus, Section, Series, SeriesKind, Span,
     StepOrigin, Table, VarianceDecomposition, VarianceShare,
 };
-pub use number::{
+pub use page::{SIZE_LIMIT, render};
+pub use scalade_record::{
     Decimal, decimal, significant, typeset_numbers, typeset_unit, value_typeset, value_with_uncertainty,
 };
-pub use page::{SIZE_LIMIT, render};
 pub use svg::{Theme, figure_svg};
 pub use ticks::{Ticks, linear_ticks, log_ticks};

@@ -154,11 +154,11 @@ pub(crate) fn labels(ticks: &Ticks, log: bool) -> (Vec<String>, i32) {
 
 fn log_label(tick: f64, written_out: bool) -> String {
     if written_out {
-        return crate::number::significant(tick, 3).typeset();
+        return scalade_record::significant(tick, 3).typeset();
     }
     let text = format!("{tick:.0e}");
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text.as_str(), "0"));
-    let power = format!("10{}", crate::number::superscript(exponent));
+    let power = format!("10{}", scalade_record::superscript(exponent));
     if mantissa == "1" { power } else { format!("{mantissa}·{power}") }
 }
 

@@ -45,7 +45,7 @@ fn step(html: &mut Html, page: &Page<'_>, rung: &Rung) {
     if !rung.key_value.is_empty() {
         html.raw("<p class=\"key\"><span class=\"label\">").text(&rung.key_label);
         html.raw("</span> <span class=\"value\">")
-            .text(&crate::number::typeset_numbers(&rung.key_value))
+            .text(&scalade_record::typeset_numbers(&rung.key_value))
             .raw("</span></p>");
     }
     html.raw("<p class=\"status\">").text(rung.status.word()).raw("</p>");

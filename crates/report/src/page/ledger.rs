@@ -4,7 +4,7 @@ use super::tables::{link, open_cell, open_scroll};
 use super::{Page, retuned_badges};
 use crate::html::{Html, anchor};
 use crate::model::LedgerRow;
-use crate::number::{typeset_numbers, typeset_unit};
+use scalade_record::{typeset_numbers, typeset_unit};
 use std::collections::BTreeSet;
 
 /// Nesting beyond which the list of inputs points to the table instead.

@@ -3,7 +3,7 @@
 use super::{Page, retuned_badges};
 use crate::html::{Html, anchor, safe_link};
 use crate::model::{Headline, Report, StepOrigin, Table};
-use crate::number::{typeset_numbers, typeset_unit, value_typeset};
+use scalade_record::{typeset_numbers, typeset_unit, value_typeset};
 
 /// Rows shown of the list of data left out; the CSV file holds all.
 const EXCLUDED_SHOWN: usize = 200;
@@ -158,7 +158,7 @@ pub(super) fn steps(report: &Report) -> Html {
         });
         html.raw("</td><td class=\"n\">");
         match step.seconds {
-            Some(seconds) => html.text(&crate::number::significant(seconds, 3).typeset()),
+            Some(seconds) => html.text(&scalade_record::significant(seconds, 3).typeset()),
             None => html.raw("–"),
         };
         html.raw("</td><td><code>").text(&step.key).raw("</code></td></tr>");

@@ -4,10 +4,10 @@ use super::{Page, retuned_badges};
 use crate::describe;
 use crate::html::Html;
 use crate::model::VarianceDecomposition;
-use crate::number::{typeset_unit, value_typeset};
 use crate::svg::frame::{TICK_SIZE, WIDTH, fit, text_width};
 use crate::svg::marks::{Path, fill_with_hatch};
 use crate::svg::theme::{Role, Theme};
+use scalade_record::{typeset_unit, value_typeset};
 
 const BAR: f64 = 18.0;
 const ROW: f64 = 56.0;

@@ -297,8 +297,8 @@ fn laid_axis(axis: &Axis, range: (f64, f64), start: f64, end: f64, target: usize
 
 /// `label (10ⁿ unit)`.
 pub(crate) fn title(axis: &Axis, factor: i32) -> String {
-    let unit = crate::number::typeset_unit(&axis.unit);
-    let power = if factor == 0 { String::new() } else { crate::number::power_of_ten(factor) };
+    let unit = scalade_record::typeset_unit(&axis.unit);
+    let power = if factor == 0 { String::new() } else { scalade_record::power_of_ten(factor) };
     match (power.is_empty(), unit.is_empty()) {
         (true, true) => axis.label.clone(),
         (true, false) => format!("{} ({unit})", axis.label),

@@ -3,12 +3,10 @@
 use super::failure;
 use super::jobs::{Shared, run_jobs};
 use crate::error::ScaladeError;
-use scalade_handoff::{
-    LatticeHamiltonian, OpenCircuitVoltage, OutOfDomain, ThermodynamicFactor, ThermodynamicFactorTable,
-    VoltageMember, VoltageTable,
-};
+use scalade_handoff::{LatticeHamiltonian, OutOfDomain};
 use scalade_lattice::{
     LatticeError, Member, Monitor, ScanSettings, VoltageCurve, VoltageSettings, compute_voltage,
+    open_circuit_voltage, thermodynamic_factor,
 };
 use scalade_numerics::variance;
 use scalade_record::{Scale, Uncertainty};
@@ -210,9 +208,11 @@ fn assemble(
     let best = &mean[0];
     let h = half(&best.x);
     let spread = Uncertainty::none("carried by the ensemble and the standard error within");
-    let voltage = voltage(hamiltonian, valence, best, members)?;
+    let ion = &hamiltonian.working_ion;
+    let voltage = open_circuit_voltage(best, members, ion, valence, OutOfDomain::Extend)
+        .map_err(StepFailure::internal)?;
     outputs.hand_off("voltage", "OpenCircuitVoltage", context.tracked(voltage, "", spread.clone())?)?;
-    let factor = thermodynamic_factor(mean, members)?;
+    let factor = thermodynamic_factor(mean, 0, members).map_err(StepFailure::internal)?;
     outputs.hand_off("thermodynamic_factor", "ThermodynamicFactor", context.tracked(factor, "", spread)?)?;
     let errors = [over_members(members, h, |m| &m.voltage_v) / valence, best.voltage_std[h] / valence];
     let standard = |errors: [f64; 2]| Uncertainty::Standard { value: errors[0].hypot(errors[1]) };
@@ -238,54 +238,4 @@ fn assemble(
     outputs.plain("detail", &detail)?;
     outputs.cite("A. Van der Ven et al., Phys. Rev. B 58, 2975 (1998)", Some("10.1103/PhysRevB.58.2975"));
     Ok(outputs)
-}
-
-fn voltage(
-    hamiltonian: &LatticeHamiltonian,
-    valence: f64,
-    best: &VoltageCurve,
-    members: &[VoltageCurve],
-) -> Result<OpenCircuitVoltage, StepFailure> {
-    let per_charge = |list: &[f64]| list.iter().map(|v| v / valence).collect::<Vec<f64>>();
-    let table = VoltageTable {
-        working_ion: hamiltonian.working_ion.clone(),
-        reference_electrode: format!("{} metal", hamiltonian.working_ion),
-        stoichiometry: best.x.clone(),
-        voltage_v: per_charge(&best.voltage_v),
-        entropic_v_per_k: per_charge(&best.dvdt_v_per_k),
-        standard_error_v: per_charge(&best.voltage_std),
-        reference_temperature_k: best.temperature_k,
-        free_energy_ev: Vec::new(),
-        two_phase: best.two_phase.clone(),
-        members: members
-            .iter()
-            .map(|m| VoltageMember {
-                voltage_v: per_charge(&m.voltage_v),
-                entropic_v_per_k: per_charge(&m.dvdt_v_per_k),
-            })
-            .collect(),
-        out_of_domain: OutOfDomain::Extend,
-    };
-    OpenCircuitVoltage::new(table).map_err(StepFailure::internal)
-}
-
-fn thermodynamic_factor(
-    mean: &[VoltageCurve],
-    members: &[VoltageCurve],
-) -> Result<ThermodynamicFactor, StepFailure> {
-    // A two-phase interval has no factor: its compositions are left out of the table.
-    let defined = |i: &usize| mean.iter().chain(members).all(|c| c.theta[*i] > 0.0);
-    let kept: Vec<usize> = (0..mean[0].x.len()).filter(defined).collect();
-    let pick = |list: &[f64]| kept.iter().map(|i| list[*i]).collect::<Vec<f64>>();
-    let mut order: Vec<usize> = (0..mean.len()).collect();
-    order.sort_by(|a, b| mean[*a].temperature_k.total_cmp(&mean[*b].temperature_k));
-    let table = ThermodynamicFactorTable {
-        stoichiometry: pick(&mean[0].x),
-        temperature_k: order.iter().map(|i| mean[*i].temperature_k).collect(),
-        factor: order.iter().map(|i| pick(&mean[*i].theta)).collect(),
-        relative_standard_error: kept.iter().map(|i| mean[0].theta_std[*i] / mean[0].theta[*i]).collect(),
-        reference: order.iter().position(|i| *i == 0).unwrap_or(0),
-        members: members.iter().map(|m| pick(&m.theta)).collect(),
-    };
-    ThermodynamicFactor::try_from(table).map_err(StepFailure::internal)
 }

@@ -33,7 +33,7 @@ impl Decimal {
 /// Numbers that are not finite are written as such (`NaN`, `inf`): a report refuses them before.
 ///
 /// ```
-/// use scalade_report::value_with_uncertainty;
+/// use scalade_record::value_with_uncertainty;
 /// assert_eq!(value_with_uncertainty(3.94e-14, Some(4.1e-15)), "3.9(4)e-14");
 /// assert_eq!(value_with_uncertainty(3.79541, Some(0.0012)), "3.7954(12)");
 /// assert_eq!(value_with_uncertainty(-0.25, None), "-0.25");
@@ -45,7 +45,7 @@ pub fn value_with_uncertainty(value: f64, standard_error: Option<f64>) -> String
 /// [`value_with_uncertainty`] typeset for reading.
 ///
 /// ```
-/// use scalade_report::value_typeset;
+/// use scalade_record::value_typeset;
 /// assert_eq!(value_typeset(3.94e-14, Some(4.1e-15)), "3.9(4)\u{a0}×\u{a0}10⁻¹⁴");
 /// ```
 pub fn value_typeset(value: f64, standard_error: Option<f64>) -> String {
@@ -146,7 +146,7 @@ fn unsigned_zero(text: String) -> String {
 /// one. What does not read as a number between blanks or punctuation stays as it is.
 ///
 /// ```
-/// use scalade_report::typeset_numbers;
+/// use scalade_record::typeset_numbers;
 /// assert_eq!(typeset_numbers("-2e-3 V"), "\u{2212}2\u{a0}×\u{a0}10⁻³ V");
 /// ```
 pub fn typeset_numbers(text: &str) -> String {
@@ -171,12 +171,12 @@ fn number_word(word: &str) -> Option<String> {
 }
 
 /// `10⁻¹⁴` in Unicode superscripts.
-pub(crate) fn power_of_ten(exponent: i32) -> String {
+pub fn power_of_ten(exponent: i32) -> String {
     format!("10{}", superscript(&exponent.to_string()))
 }
 
 /// Digits and minus sign as Unicode superscripts; other characters stay.
-pub(crate) fn superscript(text: &str) -> String {
+pub fn superscript(text: &str) -> String {
     const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
     text.chars()
         .map(|character| match character {
@@ -190,7 +190,7 @@ pub(crate) fn superscript(text: &str) -> String {
 /// `A.h` gets its dot. Only a number straight after a letter (or `^`) is an exponent.
 ///
 /// ```
-/// use scalade_report::typeset_unit;
+/// use scalade_record::typeset_unit;
 /// assert_eq!(typeset_unit("m2/s"), "m²/s");
 /// assert_eq!(typeset_unit("W/(m*K)"), "W/(m·K)");
 /// ```
