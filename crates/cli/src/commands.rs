@@ -164,10 +164,13 @@ fn check(study: &Path) -> Result<Output, Failure> {
         let _ = writeln!(text, "{}", warnings.render(false));
     }
     for step in &overview {
-        let cost = step.estimate_seconds.map_or_else(String::new, |s| format!(", about {s:.0} s"));
+        let cost = step
+            .estimate_seconds
+            .filter(|s| *s >= 1.0)
+            .map_or_else(String::new, |s| format!(", about {s:.0} s"));
         let _ = writeln!(text, "{:<12} {} at the {} scale{cost}", step.name, step.kind, step.scale);
-        for input in step.inputs.iter().filter(|i| !i.origin_stated) {
-            let _ = writeln!(text, "             {} = {} (no origin stated)", input.key, input.written);
+        for input in step.inputs.iter().filter(|i| !i.origin_stated && is_measurable(&i.written)) {
+            let _ = writeln!(text, "             {} = {}: no origin is stated", input.key, input.written);
         }
     }
     let _ = writeln!(text, "{}: {} steps, no errors", workspace.study.name(), overview.len());
@@ -177,6 +180,12 @@ fn check(study: &Path) -> Result<Output, Failure> {
         .collect();
     let json = json!({ "study": workspace.study.name(), "ok": true, "steps": steps, "diagnostics": warnings.to_json() });
     Ok(Output { json, text })
+}
+
+/// Whether a literal is a quantity with a unit: those are the numbers that have an origin to state.
+fn is_measurable(written: &str) -> bool {
+    let quantity: Result<scalade::units::Quantity, _> = written.parse();
+    quantity.is_ok_and(|q| q.dimension() != scalade::units::dimension::NONE)
 }
 
 fn plan(study: &Path) -> Result<Output, Failure> {
