@@ -1,0 +1,108 @@
+//! The whole ladder on the bundled data, with small budgets.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test fail with them")]
+
+use scalade::handoff::{Diffusivity, OpenCircuitVoltage, kind};
+use scalade::runner::{Failure, Finished, Workspace};
+use scalade::study::RunOptions;
+use std::path::{Path, PathBuf};
+
+/// The bundled study with two members and budgets of seconds.
+fn small_study(folder: &Path) -> PathBuf {
+    let study = scalade::demo::new_study(folder, "licoo2").unwrap();
+    let text = std::fs::read_to_string(&study).unwrap();
+    let text = text
+        .replace("members = 8", "members = 2")
+        .replace("kind = \"montecarlo\"", "kind = \"montecarlo\"\ncells = [6, 6, 6]\nsweeps = 60")
+        .replace(
+            "kind = \"hop\"",
+            "kind = \"hop\"\ncompositions = [0.4, 0.5, 0.6, 0.75]\nhops = 60000\nreplicas = 8\nequilibration = 40",
+        )
+        .replace("rates = [0.2, 0.5, 1.0, 2.0, 3.0]", "rates = [1.0]");
+    std::fs::write(&study, text).unwrap();
+    study
+}
+
+fn run(study: &Path, jobs: usize) -> Result<Finished, Failure> {
+    Workspace::load(study)?.run(&RunOptions { jobs, ..RunOptions::default() })
+}
+
+fn finish(study: &Path, jobs: usize) -> Finished {
+    run(study, jobs).unwrap_or_else(|f| panic!("{}", f.render(false)))
+}
+
+fn hand_off<T: serde::de::DeserializeOwned>(done: &Finished, step: &str, key: &str) -> T {
+    serde_json::from_value(done.record.output(step, key).unwrap().tracked.value.clone()).unwrap()
+}
+
+fn headline(done: &Finished, id: &str) -> f64 {
+    done.headline.iter().find(|h| h.id == id).unwrap().value
+}
+
+#[test]
+fn every_rung_stands_and_thread_counts_give_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = small_study(&folder.path().join("one"));
+    let one = finish(&study, 1);
+    assert_eq!(one.headline.len(), 8, "{:?}", one.headline);
+    for h in &one.headline {
+        assert!(h.value.is_finite() && h.std_error.is_some_and(|s| s > 0.0 && s.is_finite()), "{h:?}");
+        assert!(h.sealed && h.retuned.is_empty(), "{h:?}");
+    }
+    for jobs in [2, 4] {
+        let other = finish(&small_study(&folder.path().join(format!("jobs{jobs}"))), jobs);
+        assert_eq!(other.record.result_hash, one.record.result_hash, "{jobs} threads");
+    }
+
+    // The integral of V(x) is the average voltage of the energies, up to the fit at the end members.
+    let voltage: OpenCircuitVoltage = hand_off(&one, "thermo", "voltage");
+    let table = voltage.table();
+    let (x, g) = (&table.stoichiometry, &table.free_energy_ev);
+    let (first, last) = (x[0], x[x.len() - 1]);
+    let ends = first * table.voltage_v[0] + (1.0 - last) * table.voltage_v[x.len() - 1];
+    let average = -g[g.len() - 1] + ends;
+    assert!((average - headline(&one, "average_voltage")).abs() < 8e-3, "{average}");
+
+    // Chemical = factor x jump, and larger than the shortcut with the tracer diffusivity by the Haven ratio.
+    let jump: Diffusivity<kind::Jump> = hand_off(&one, "hop", "jump");
+    let tracer: Diffusivity<kind::Tracer> = hand_off(&one, "hop", "tracer");
+    let chemical: Diffusivity<kind::Chemical> = hand_off(&one, "diffusion", "diffusivity");
+    let factor: scalade::handoff::ThermodynamicFactor = hand_off(&one, "thermo", "thermodynamic_factor");
+    let nodes = &jump.table().stoichiometry;
+    let theta = factor.evaluate(nodes, 300.0).unwrap();
+    chemical.check_link(&jump, &theta).unwrap();
+    for (j, t) in jump.table().tensor_m2_per_s.iter().zip(&tracer.table().tensor_m2_per_s) {
+        assert!(t.trace() < j.trace());
+        // Ions of a layered host stay in their planes.
+        assert!(j.0[2].abs() < 1e-6 * j.trace());
+    }
+}
+
+#[test]
+fn a_sealed_value_is_moved_only_on_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = small_study(folder.path());
+    let before = finish(&study, 0);
+    let text = std::fs::read_to_string(&study).unwrap();
+    let retuned = format!("{text}\n[steps.cell.retune]\npositive_diffusivity = {{ factor = 1e-4 }}\n");
+    std::fs::write(&study, &retuned).unwrap();
+    match run(&study, 0) {
+        Err(Failure::Study(diagnostics)) => {
+            let shown = diagnostics.render(false);
+            assert!(shown.contains("unseal") && shown.contains('^'), "{shown}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let on_record = retuned.replace("factor = 1e-4", "factor = 1e-4, unseal = \"a slower powder\"");
+    std::fs::write(&study, on_record).unwrap();
+    let after = finish(&study, 0);
+    // Only the cell ran, with a slower electrode; it and only it carries the mark.
+    for step in ["voltage", "expand", "barriers", "thermo", "hop", "diffusion"] {
+        assert!(after.record.steps[step].cached && after.record.steps[step].retuned.is_empty(), "{step}");
+    }
+    assert!(headline(&after, "capacity_1c") < headline(&before, "capacity_1c") - 1e-3);
+    let marks = &after.record.steps["cell"].retuned;
+    assert!(marks.iter().any(|m| m.reason == "a slower powder"), "{marks:?}");
+    let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("a slower powder"));
+}
