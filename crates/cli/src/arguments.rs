@@ -223,14 +223,17 @@ pub struct Expansion {
     #[command(flatten)]
     pub orderings: Orderings,
     /// Largest pair distance.
-    #[arg(long, default_value = "9 angstrom")]
+    #[arg(long, default_value = "6 angstrom")]
     pub pair_cutoff: String,
     /// Largest distance within a triplet.
-    #[arg(long, default_value = "5.8 angstrom")]
+    #[arg(long, default_value = "3 angstrom")]
     pub triplet_cutoff: String,
     /// Largest distance within a quadruplet.
     #[arg(long, default_value = "0 angstrom")]
     pub quadruplet_cutoff: String,
+    /// Structures that may be left out of the fit because they are not on the lattice (they are then listed).
+    #[arg(long, default_value_t = 0)]
+    pub max_excluded: usize,
     /// Seed of the random streams.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,

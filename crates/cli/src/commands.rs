@@ -114,7 +114,12 @@ fn read(orderings: &Orderings) -> Result<scalade::orderings::Orderings, ScaladeE
 
 fn fit(expansion: &Expansion) -> Result<rungs::FittedExpansion, ScaladeError> {
     let cutoffs = [&expansion.pair_cutoff, &expansion.triplet_cutoff, &expansion.quadruplet_cutoff];
-    rungs::fit(&read(&expansion.orderings)?, cutoffs.map(String::as_str), expansion.seed)
+    rungs::fit(
+        &read(&expansion.orderings)?,
+        cutoffs.map(String::as_str),
+        expansion.max_excluded,
+        expansion.seed,
+    )
 }
 
 fn run_study(study: &Path, running: &Running, quiet: bool) -> Result<Finished, Failure> {

@@ -128,6 +128,17 @@ fn bad_frames_are_refused_with_their_place() {
 }
 
 #[test]
+fn frames_with_one_name_and_without_a_lattice_have_voltages() {
+    // Compositions and energies are all that a voltage takes.
+    let folder = folder("names");
+    let text = "3\nname=a Properties=species:S:1:pos:R:3 energy=-17.181656\nCo 0 0 0\nO 1 0 0\nO 2 0 0\n4\nname=a Properties=species:S:1:pos:R:3 energy=-22.462356\nLi 0 0 0\nCo 0 0 1\nO 1 0 0\nO 2 0 0\n";
+    let path = write(&folder, "two.extxyz", text);
+    let found = document(&["voltage", &path, "--reference-energy", "-1.9043 eV", "--json"]);
+    assert!((found["average_voltage_V"].as_f64().unwrap() - 3.3764).abs() < 1e-6, "{found}");
+    assert_eq!(found["steps"].as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn a_structure_off_the_lattice_is_refused_with_its_frame() {
     let folder = folder("lattice");
     let good = std::fs::read_to_string(data("licoo2/orderings.extxyz")).unwrap();
@@ -140,6 +151,10 @@ fn a_structure_off_the_lattice_is_refused_with_its_frame() {
     let bad = format!("{}{moved}{}", &good[..atom], &good[end..]);
     let path = write(&folder, "moved.extxyz", &bad);
     refused(&["expand", &path], &["lco-002", "frame 3", "max_excluded"]);
+    let fitted = document(&["expand", &path, "--max-excluded", "1", "--json"]);
+    assert_eq!(fitted["structures"], 137);
+    assert_eq!(fitted["excluded"][0]["frame"], 3);
+    assert_eq!(fitted["excluded"][0]["id"], "lco-002-n2-li1");
 }
 
 #[test]

@@ -5,6 +5,7 @@ use scalade_crystal::MoyoFinder;
 use scalade_energetics::{ComputedEntry, HostSpace, IonReference, VoltageProfile};
 use scalade_formats::{Frame, decode_text, energy_ev, read_extxyz, standard_error_ev};
 use scalade_lattice::{MappingReport, MappingSettings, Parent, map_frames};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Tolerance on positions in the search for the symmetry of the ideal structure, angstrom. Relaxed end members keep their symmetry to a few
@@ -38,16 +39,27 @@ impl Orderings {
         Ok(Self { frames, working_ion: working_ion.to_string(), energy_key: energy_key.to_string() })
     }
 
-    /// One entry per frame. A frame without a finite energy is refused with its number and line. `error_per_formula_ev` is a standard error per host
-    /// formula unit for frames that state none.
+    /// Names of the frames; where several share one, the number of the frame is added.
+    fn ids(&self) -> Vec<String> {
+        let mut count: BTreeMap<String, usize> = BTreeMap::new();
+        for frame in &self.frames {
+            *count.entry(frame.id()).or_default() += 1;
+        }
+        let unique =
+            |f: &Frame| if count[&f.id()] > 1 { format!("{} (frame {})", f.id(), f.index) } else { f.id() };
+        self.frames.iter().map(unique).collect()
+    }
+
+    /// One entry per frame: its composition and total energy. A frame without a finite energy is refused with its number and line.
     fn entries(&self) -> Result<Vec<ComputedEntry>, ScaladeError> {
         let input = |e: scalade_formats::FormatError| ScaladeError::input(e.to_string());
         self.frames
             .iter()
-            .map(|frame| {
+            .zip(self.ids())
+            .map(|(frame, id)| {
                 let energy = energy_ev(frame, &self.energy_key).map_err(input)?;
-                let structure = frame.structure().map_err(input)?;
-                let entry = ComputedEntry::from_structure(&frame.id(), &structure, Some(energy));
+                // Compositions are all that a hull takes: neither a lattice nor periodicity is asked for.
+                let entry = ComputedEntry::new(&id, frame.species.iter().map(|s| (s.as_str(), 1)), energy);
                 let error = standard_error_ev(frame, "energy_std").map_err(input)?;
                 Ok(match error {
                     Some(error) => entry.with_standard_error_ev(error),
@@ -94,7 +106,7 @@ impl Orderings {
                 a.x.total_cmp(&b.x).then(smaller).then(b.energy_ev.total_cmp(&a.energy_ev))
             })
             .ok_or_else(|| ScaladeError::input(format!("{}: there are no frames", self.file())))?;
-        let frame = self.frames.iter().find(|f| f.id() == fullest.id);
+        let frame = self.ids().iter().position(|id| *id == fullest.id).and_then(|i| self.frames.get(i));
         let structure = frame
             .ok_or_else(|| ScaladeError::internal(format!("no frame is called {}", fullest.id)))?
             .structure()
@@ -112,9 +124,10 @@ impl Orderings {
         let frames = self
             .frames
             .iter()
-            .map(|frame| {
+            .zip(self.ids())
+            .map(|(frame, id)| {
                 Ok(scalade_lattice::Frame {
-                    id: frame.id(),
+                    id,
                     structure: frame.structure().map_err(input)?,
                     energy_ev: Some(energy_ev(frame, &self.energy_key).map_err(input)?),
                 })

@@ -70,11 +70,17 @@ pub struct FittedExpansion {
 }
 
 /// Maps the orderings to their lattice and fits an expansion; `cutoffs` are lengths with units for pairs, triplets, quadruplets.
-pub fn fit(orderings: &Orderings, cutoffs: [&str; 3], seed: u64) -> Result<FittedExpansion, ScaladeError> {
+/// At most `max_excluded` structures may be left out because they are not on the lattice.
+pub fn fit(
+    orderings: &Orderings,
+    cutoffs: [&str; 3],
+    max_excluded: usize,
+    seed: u64,
+) -> Result<FittedExpansion, ScaladeError> {
     let angstrom = |text: &str| quantity("cutoff", text, dimension::LENGTH).map(|m| m * 1e10);
     let [pair, triplet, quadruplet] = [angstrom(cutoffs[0])?, angstrom(cutoffs[1])?, angstrom(cutoffs[2])?];
     let parent = orderings.parent()?;
-    let report = orderings.map(&parent, 0)?;
+    let report = orderings.map(&parent, max_excluded)?;
     let mut settings = FitSettings::new(kinds::cutoffs(pair, triplet, quadruplet));
     settings.seed = seed;
     let fit =

@@ -34,8 +34,8 @@ impl Default for ExpandKind {
                     InputSpec::new("energy_key", InputType::Text, "Key of the total energy (eV per frame)")
                         .default("energy"),
                 )
-                .input(cutoff("pair_cutoff", "9 angstrom", "Largest pair distance"))
-                .input(cutoff("triplet_cutoff", "5.8 angstrom", "Largest distance within a triplet"))
+                .input(cutoff("pair_cutoff", "6 angstrom", "Largest pair distance"))
+                .input(cutoff("triplet_cutoff", "3 angstrom", "Largest distance within a triplet"))
                 .input(cutoff("quadruplet_cutoff", "0 angstrom", "Largest distance within a quadruplet"))
                 .input(
                     InputSpec::new(
