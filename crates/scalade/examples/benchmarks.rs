@@ -103,8 +103,12 @@ fn main() -> Result<(), ScaladeError> {
     }
     for name in ["marquis2019", "chen2020", "prada2013"] {
         let set = parameter_set(name)?;
-        let seconds = best_of_three(|| Discharge::at(1.0).solve(&set, &[]).map(|_| ()))?;
-        say(format!("1C discharge, {name}: {:.2} ms of CPU", seconds * 1e3))?;
+        // The scheduler counts in ticks of a few milliseconds: many discharges make one measurement.
+        let discharges = 50;
+        let seconds = best_of_three(|| {
+            (0..discharges).try_for_each(|_| Discharge::at(1.0).solve(&set, &[]).map(|_| ()))
+        })?;
+        say(format!("1C discharge, {name}: {:.2} ms of CPU", seconds * 1e3 / f64::from(discharges)))?;
     }
     Ok(())
 }
