@@ -70,6 +70,10 @@ pub struct DiffusivityTable {
     pub reference_temperature_k: f64,
     /// Ensemble: for each member the ratio of its magnitude to the best one, at every stoichiometry.
     pub member_ratio: Vec<Vec<f64>>,
+    /// Ensemble: the activation energy of each member at every stoichiometry, eV. Empty if it was not computed; then every member has
+    /// that of the best curve.
+    #[serde(default)]
+    pub member_activation_energy_ev: Vec<Vec<f64>>,
     /// Policy outside the table.
     pub out_of_domain: OutOfDomain,
 }
@@ -90,6 +94,7 @@ pub struct Diffusivity<K: DiffusivityKind> {
     log_trace: Pchip,
     log_members: Vec<Pchip>,
     activation: Pchip,
+    member_activation: Vec<Pchip>,
     kind: PhantomData<K>,
 }
 
@@ -184,8 +189,19 @@ impl<K: DiffusivityKind> Diffusivity<K> {
             let member: Vec<f64> = logs.iter().zip(ratios).map(|(l, r)| l + r.ln()).collect();
             log_members.push(interpolant(x, &member)?);
         }
+        let energies = &table.member_activation_energy_ev;
+        if !energies.is_empty() && energies.len() != log_members.len() {
+            let (expected, got) = (log_members.len(), energies.len());
+            return Err(HandoffError::Length { what: "activation energies of the members", expected, got });
+        }
+        let mut member_activation = Vec::with_capacity(energies.len());
+        for member in energies {
+            check_finite("activation energies of a member", member, n)?;
+            member_activation.push(interpolant(x, member)?);
+        }
         let activation = interpolant(x, &table.activation_energy_ev)?;
-        Ok(Self { log_trace: interpolant(x, &logs)?, log_members, activation, table, kind: PhantomData })
+        let log_trace = interpolant(x, &logs)?;
+        Ok(Self { log_trace, log_members, activation, member_activation, table, kind: PhantomData })
     }
 
     /// The table.
@@ -196,6 +212,12 @@ impl<K: DiffusivityKind> Diffusivity<K> {
     /// Number of ensemble members.
     pub fn member_count(&self) -> usize {
         self.log_members.len()
+    }
+
+    /// Activation energies at the nodes, eV: of the best curve or of a member (that of the best curve where members have none).
+    pub fn activation_energy_ev(&self, member: Option<usize>) -> &[f64] {
+        let own = member.and_then(|k| self.table.member_activation_energy_ev.get(k));
+        own.unwrap_or(&self.table.activation_energy_ev)
     }
 
     /// The tensor at one point, m2/s.
@@ -278,7 +300,8 @@ impl<K: DiffusivityKind> Diffusivity<K> {
         };
         let (at, flat) = resolve(self.table.out_of_domain, NAME, x, curve.domain(), count)?;
         let (value, slope) = curve.evaluate(at);
-        let (energy, energy_slope) = self.activation.evaluate(at);
+        let activation = member.and_then(|k| self.member_activation.get(k)).unwrap_or(&self.activation);
+        let (energy, energy_slope) = activation.evaluate(at);
         let inverse = (1.0 / temperature_k - 1.0 / self.table.reference_temperature_k) / BOLTZMANN_EV;
         let slope = if flat { 0.0 } else { slope - energy_slope * inverse };
         Ok((value - energy * inverse, slope))
@@ -307,6 +330,8 @@ pub struct FactorsAtNodes {
     pub activation_energy_ev: Vec<f64>,
     /// Its standard uncertainty, eV.
     pub activation_standard_error_ev: Vec<f64>,
+    /// The same of each member, eV; empty if it is not known.
+    pub member_activation_energy_ev: Vec<Vec<f64>>,
 }
 
 impl FactorsAtNodes {
@@ -322,6 +347,18 @@ impl FactorsAtNodes {
         if self.members.len() != members {
             let (expected, got) = (members, self.members.len());
             return Err(HandoffError::Length { what: "members of the thermodynamic factor", expected, got });
+        }
+        let energies = &self.member_activation_energy_ev;
+        if !energies.is_empty() && energies.len() != members {
+            let (expected, got) = (members, energies.len());
+            return Err(HandoffError::Length {
+                what: "members' activation energies of the factor",
+                expected,
+                got,
+            });
+        }
+        for energies in energies {
+            check_finite("a member's activation energy of the thermodynamic factor", energies, n)?;
         }
         for factors in std::iter::once(&self.best).chain(&self.members) {
             check_finite("thermodynamic factor", factors, n)?;
@@ -340,7 +377,8 @@ impl FactorsAtNodes {
 
 impl Diffusivity<kind::Chemical> {
     /// Chemical diffusivity: thermodynamic factor times jump diffusivity (L. S. Darken, Trans. AIME 175, 184 (1948); for
-    /// lattice gases R. Gomer, Rep. Prog. Phys. 53, 917 (1990)). Activation energies add, as ln D = ln theta + ln D_J.
+    /// lattice gases R. Gomer, Rep. Prog. Phys. 53, 917 (1990)). Activation energies add, as ln D = ln theta + ln D_J, member by member
+    /// where both have theirs.
     ///
     /// A factor that is not positive lies inside a spinodal, where Fick's law with a positive diffusivity does not exist: refused.
     pub fn from_jump(jump: &Diffusivity<kind::Jump>, factors: &FactorsAtNodes) -> Result<Self, HandoffError> {
@@ -357,6 +395,16 @@ impl Diffusivity<kind::Chemical> {
         }
         for (energy, more) in table.activation_energy_ev.iter_mut().zip(&factors.activation_energy_ev) {
             *energy += more;
+        }
+        if factors.member_activation_energy_ev.is_empty() {
+            table.member_activation_energy_ev.clear();
+        }
+        for (mine, theirs) in
+            table.member_activation_energy_ev.iter_mut().zip(&factors.member_activation_energy_ev)
+        {
+            for (energy, more) in mine.iter_mut().zip(theirs) {
+                *energy += more;
+            }
         }
         let errors = [
             (&mut table.relative_standard_error, &factors.relative_standard_error),
@@ -410,6 +458,7 @@ mod tests {
             activation_standard_error_ev: vec![0.01; 3],
             reference_temperature_k: 300.0,
             member_ratio: vec![vec![1.1, 0.9, 2.0], vec![0.8; 3]],
+            member_activation_energy_ev: vec![vec![0.31, 0.27, 0.5], vec![0.3; 3]],
             out_of_domain: OutOfDomain::Clamp,
         }
     }
@@ -455,14 +504,48 @@ mod tests {
             relative_standard_error: vec![0.02; 3],
             activation_energy_ev: vec![0.01, 0.05, 0.0],
             activation_standard_error_ev: vec![0.0; 3],
+            member_activation_energy_ev: vec![vec![0.02, 0.04, 0.0], vec![0.01; 3]],
         };
         let chemical = Diffusivity::from_jump(&jump, &factors).unwrap();
         chemical.check_link(&jump, &factors.best).unwrap();
         assert!(chemical.check_link(&jump, &[3.0, 8.0, 2.000_001]).is_err());
         assert!((chemical.table().member_ratio[0][0] - 1.21).abs() < 1e-12);
         assert!((chemical.table().activation_energy_ev[1] - 0.33).abs() < 1e-12);
+        assert!((chemical.activation_energy_ev(Some(0))[1] - 0.31).abs() < 1e-12);
+        assert!((chemical.activation_energy_ev(Some(1))[2] - 0.31).abs() < 1e-12);
+        assert!((chemical.activation_energy_ev(None)[1] - 0.33).abs() < 1e-12);
+        // Without those of the factor the members' energies are not known.
+        let unknown = FactorsAtNodes { member_activation_energy_ev: Vec::new(), ..factors.clone() };
+        let without = Diffusivity::from_jump(&jump, &unknown).unwrap();
+        assert!(without.table().member_activation_energy_ev.is_empty());
+        assert_eq!(without.activation_energy_ev(Some(0)), without.activation_energy_ev(None));
+        let short = FactorsAtNodes { member_activation_energy_ev: vec![vec![0.0; 3]], ..factors.clone() };
+        assert!(Diffusivity::from_jump(&jump, &short).is_err());
         let spinodal = FactorsAtNodes { best: vec![3.0, -0.1, 2.0], ..factors };
         assert!(Diffusivity::from_jump(&jump, &spinodal).is_err());
+    }
+
+    #[test]
+    fn a_member_follows_its_own_activation_energy() {
+        let d = Diffusivity::<kind::Jump>::new(table("jump")).unwrap();
+        let at = |member, t| {
+            let (mut v, mut s) = ([0.0], [0.0]);
+            d.evaluate(member, Projection::Isotropic, &[0.6], t, &mut v, &mut s).unwrap();
+            v[0]
+        };
+        let energy = |member| {
+            let ratio: f64 = at(member, 360.0) / at(member, 300.0);
+            ratio.ln() * BOLTZMANN_EV / (1.0 / 300.0 - 1.0 / 360.0)
+        };
+        for (member, expected) in [(None, 0.28), (Some(0), 0.27), (Some(1), 0.3)] {
+            assert!((energy(member) - expected).abs() < 1e-12, "{member:?}");
+        }
+        let mut short = table("jump");
+        short.member_activation_energy_ev.pop();
+        assert!(Diffusivity::<kind::Jump>::new(short).is_err());
+        let mut not_finite = table("jump");
+        not_finite.member_activation_energy_ev[1][2] = f64::NAN;
+        assert!(Diffusivity::<kind::Jump>::new(not_finite).is_err());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::HandoffError;
 use crate::domain::{check_finite, check_stoichiometries};
 use scalade_numerics::Pchip;
+use scalade_units::constants::BOLTZMANN_EV;
 use serde::{Deserialize, Serialize};
 
 /// What a thermodynamic factor is made of.
@@ -20,6 +21,12 @@ pub struct ThermodynamicFactorTable {
     pub reference: usize,
     /// Ensemble at the reference temperature, one list per member.
     pub members: Vec<Vec<f64>>,
+    /// Index of a second temperature at which the ensemble is known too.
+    #[serde(default)]
+    pub second: Option<usize>,
+    /// Ensemble there, one list per member; empty without a second temperature.
+    #[serde(default)]
+    pub members_at_second: Vec<Vec<f64>>,
 }
 
 /// theta(x, T) = d(mu/kT)/d ln x, with ln theta a monotone cubic in x and theta linear in 1/T between the table's temperatures
@@ -32,6 +39,7 @@ pub struct ThermodynamicFactor {
     table: ThermodynamicFactorTable,
     curves: Vec<Pchip>,
     members: Vec<Pchip>,
+    members_at_second: Vec<Pchip>,
 }
 
 const NAME: &str = "ThermodynamicFactor";
@@ -79,7 +87,17 @@ impl TryFrom<ThermodynamicFactorTable> for ThermodynamicFactor {
         };
         let curves = table.factor.iter().map(curve).collect::<Result<_, _>>()?;
         let members = table.members.iter().map(curve).collect::<Result<_, _>>()?;
-        Ok(Self { table, curves, members })
+        let members_at_second = table.members_at_second.iter().map(curve).collect::<Result<_, _>>()?;
+        let expected = if table.second.is_some() { table.members.len() } else { 0 };
+        if table.members_at_second.len() != expected {
+            let got = table.members_at_second.len();
+            return Err(HandoffError::Length { what: "members at the second temperature", expected, got });
+        }
+        if let Some(index) = table.second.filter(|s| *s >= temperatures || *s == table.reference) {
+            let want = "another temperature of the table is due";
+            return Err(HandoffError::Value { what: "second temperature", index, value: index as f64, want });
+        }
+        Ok(Self { table, curves, members, members_at_second })
     }
 }
 
@@ -130,6 +148,23 @@ impl ThermodynamicFactor {
         x.iter().map(|at| value(curve, *at).map(f64::exp)).collect()
     }
 
+    /// -d ln theta/d(1/kT) of one member at the compositions `x` between the reference and the second temperature, eV; none without a second
+    /// temperature.
+    pub fn member_activation_energy_ev(
+        &self,
+        member: usize,
+        x: &[f64],
+    ) -> Result<Option<Vec<f64>>, HandoffError> {
+        let (Some(second), Some(there)) = (self.table.second, self.members_at_second.get(member)) else {
+            return Ok(None);
+        };
+        let here = self.evaluate_member(member, x)?;
+        let inverse = |index: usize| 1.0 / (BOLTZMANN_EV * self.table.temperature_k[index]);
+        let change = inverse(second) - inverse(self.table.reference);
+        let energy = |(at, here): (&f64, &f64)| value(there, *at).map(|log| -(log - here.ln()) / change);
+        x.iter().zip(&here).map(energy).collect::<Result<_, _>>().map(Some)
+    }
+
     /// Relative standard uncertainty at the compositions `x`: that of the nearest composition of the table.
     pub fn relative_standard_error(&self, x: &[f64]) -> Vec<f64> {
         let nodes = &self.table.stoichiometry;
@@ -170,6 +205,8 @@ mod tests {
             relative_standard_error: vec![0.01; x.len()],
             reference: 0,
             members: vec![at(310.0)],
+            second: Some(1),
+            members_at_second: vec![at(330.0)],
             stoichiometry: x,
         }
     }
@@ -185,6 +222,24 @@ mod tests {
         assert!(theta.evaluate(&[0.5], 298.15).is_err());
         assert!(theta.evaluate(&[0.999], 300.0).is_err());
         assert!(theta.evaluate_member(1, &[0.5]).is_err());
+        let energy = theta.member_activation_energy_ev(0, &[0.5]).unwrap().unwrap()[0];
+        let logs = (regular_solution(330.0, 0.5) / regular_solution(310.0, 0.5)).ln();
+        let expected = logs * BOLTZMANN_EV / (1.0 / 300.0 - 1.0 / 320.0);
+        assert!((energy / expected - 1.0).abs() < 1e-10, "{energy} {expected}");
+    }
+
+    #[test]
+    fn the_second_temperature_is_another_one_with_every_member() {
+        assert!(
+            ThermodynamicFactor::try_from(ThermodynamicFactorTable { second: Some(0), ..table() }).is_err()
+        );
+        assert!(
+            ThermodynamicFactor::try_from(ThermodynamicFactorTable { second: Some(2), ..table() }).is_err()
+        );
+        assert!(ThermodynamicFactor::try_from(ThermodynamicFactorTable { second: None, ..table() }).is_err());
+        let without = ThermodynamicFactorTable { second: None, members_at_second: Vec::new(), ..table() };
+        let without = ThermodynamicFactor::try_from(without).unwrap();
+        assert_eq!(without.member_activation_energy_ev(0, &[0.5]).unwrap(), None);
     }
 
     #[test]

@@ -25,8 +25,9 @@ pub trait Engine {
     fn trajectory(&self) -> &Trajectory;
     /// Attempts made, rejected ones included.
     fn attempts(&self) -> u64;
-    /// The drift b = sum over possible hops of rate times hop vector in the present state, angstrom per second.
-    fn drift(&mut self) -> [f64; 3];
+    /// The drift b = sum over possible hops of rate times hop vector in the present state, angstrom per second; the part of each ion
+    /// goes to `by_ion`, which is made as long as there are ions.
+    fn drift(&mut self, by_ion: &mut Vec<[f64; 3]>) -> [f64; 3];
     /// Whether a site is occupied.
     fn is_occupied(&self, site: usize) -> bool;
 
@@ -142,16 +143,23 @@ impl Engine for ReferenceEngine<'_> {
         self.trajectory.events()
     }
 
-    fn drift(&mut self) -> [f64; 3] {
+    fn drift(&mut self, by_ion: &mut Vec<[f64; 3]>) -> [f64; 3] {
         let network = self.network;
         let mut out = [0.0; 3];
+        by_ion.clear();
+        by_ion.resize(self.trajectory.ions(), [0.0; 3]);
         for bond in 0..network.ends().len() {
             let rate = self.rates_hz()[bond];
-            let forward = self.energy.is_occupied(network.ends()[bond][0] as usize);
+            let [a, b] = network.ends()[bond].map(|s| s as usize);
+            let forward = self.energy.is_occupied(a);
             let signed = if forward { rate } else { -rate };
             let vector = network.network().bonds()[bond % network.types()].vector_angstrom;
-            for (o, v) in out.iter_mut().zip(vector) {
-                *o += signed * v;
+            let ion = self.trajectory.ion_at(if forward { a } else { b });
+            for (axis, v) in vector.into_iter().enumerate() {
+                out[axis] += signed * v;
+                if let Some(part) = ion.and_then(|i| by_ion.get_mut(i)) {
+                    part[axis] += signed * v;
+                }
             }
         }
         out

@@ -660,12 +660,24 @@ impl Engine for FastEngine<'_> {
         self.attempts
     }
 
-    fn drift(&mut self) -> [f64; 3] {
+    fn drift(&mut self, by_ion: &mut Vec<[f64; 3]>) -> [f64; 3] {
+        // By type, so that what cancels between hops of one type leaves no rounding behind.
         let mut net = [0.0; 256];
+        by_ion.clear();
+        by_ion.resize(self.trajectory.ions(), [0.0; 3]);
         for (bond, state) in self.filing.bonds.iter().enumerate().filter(|b| b.1.class != IDLE) {
             let rate = self.local_rate(bond).rate;
-            let forward = self.sites[self.network.ends()[bond][0] as usize].occupied == 1;
-            net[usize::from(state.kind)] += if forward { rate } else { -rate };
+            let [a, b] = self.network.ends()[bond].map(|s| s as usize);
+            let forward = self.sites[a].occupied == 1;
+            let signed = if forward { rate } else { -rate };
+            net[usize::from(state.kind)] += signed;
+            let vector = &self.network.network().bonds()[usize::from(state.kind)].vector_angstrom;
+            let ion = self.trajectory.ion_at(if forward { a } else { b });
+            if let Some(part) = ion.and_then(|i| by_ion.get_mut(i)) {
+                for (p, v) in part.iter_mut().zip(vector) {
+                    *p += self.prefactor_hz * signed * v;
+                }
+            }
         }
         let mut out = [0.0; 3];
         for (rate, bond) in net.iter().zip(self.network.network().bonds()) {

@@ -103,6 +103,12 @@ impl Trajectory {
         self.site_of.len()
     }
 
+    /// The ion on a site.
+    #[inline]
+    pub fn ion_at(&self, site: usize) -> Option<usize> {
+        Some(self.ion_at[site]).filter(|i| *i != NOBODY).map(|i| i as usize)
+    }
+
     /// Site on which an ion sits.
     pub fn site_of(&self, ion: usize) -> usize {
         self.site_of[ion] as usize

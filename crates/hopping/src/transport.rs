@@ -20,6 +20,11 @@ const PLATEAU_Z: f64 = 2.0;
 const PLATEAU_SHARE: f64 = 0.001;
 /// Where there is no such plateau, the longest window with a fall below this share is taken.
 const TAIL_SHARE: f64 = 0.03;
+/// The diffusivity is read this many levels past the first flat window, so at windows four times as long: what a fall that stays
+/// unseen at two standard errors leaves there is a quarter of it even under the slowest tail, 1/t, and the error has doubled meanwhile.
+const READING_MARGIN: usize = 2;
+/// Share of a fall from t to 4t that is still to come under a tail 1/t.
+const REMAINING_SHARE: f64 = 1.0 / 3.0;
 /// Relative standard error of a diffusivity's trace above which it is not called converged.
 const LARGEST_RELATIVE_ERROR: f64 = 0.3;
 /// Standard errors by which the two estimates of the jump diffusivity may differ.
@@ -347,18 +352,19 @@ fn gather(request: &TransportRequest<'_>, ions: usize, replicas: &[Replica<'_>])
         single_file: request.network.network().is_single_file(),
         hop_angstrom: hop,
         ions_per_carrier: ions as f64 / ions.min(sites - ions) as f64,
-        collective: Kind::Drift,
-        level: [None; 3],
+        tracer: Kind::IonSquares,
+        collective: Kind::TotalSquares,
+        plateau: [None; Kind::COUNT],
     }
-    .with_levels();
+    .with_plateaus();
     TransportPoint {
         x: ions as f64 / sites as f64,
         temperature_k: request.parameters.temperature_k,
-        tracer: judged.verdict(Kind::Tracer),
+        tracer: judged.verdict(judged.tracer),
         jump: judged.verdict(judged.collective),
         uncorrelated: judged.uncorrelated(),
-        haven: judged.ratio(Kind::Tracer, Some(judged.collective)),
-        tracer_correlation: judged.ratio(Kind::Tracer, None),
+        haven: judged.ratio(judged.tracer, Some(judged.collective)),
+        tracer_correlation: judged.ratio(judged.tracer, None),
         collective_correlation: judged.ratio(judged.collective, None),
         running: judged.running(),
         hop_shares: by.map(|n| share(n, events)),
@@ -379,6 +385,15 @@ fn gather(request: &TransportRequest<'_>, ions: usize, replicas: &[Replica<'_>])
     }
 }
 
+/// Levels of a running diffusivity.
+#[derive(Clone, Copy, Debug)]
+struct Plateau {
+    /// The shortest window that longer ones do not undercut.
+    flat_from: usize,
+    /// Where the diffusivity is read.
+    read_at: usize,
+}
+
 /// The blocks and the window chosen for each kind of diffusivity.
 struct Judged<'a> {
     blocks: &'a [&'a Block],
@@ -388,23 +403,32 @@ struct Judged<'a> {
     single_file: bool,
     hop_angstrom: f64,
     ions_per_carrier: f64,
+    /// The estimator of single ions with the smaller error.
+    tracer: Kind,
     /// The estimator of collective motion with the smaller error.
     collective: Kind,
-    /// Chosen level by [`Kind`].
-    level: [Option<usize>; 3],
+    /// By [`Kind`].
+    plateau: [Option<Plateau>; Kind::COUNT],
 }
 
 impl Judged<'_> {
-    fn with_levels(mut self) -> Self {
-        self.level = [Kind::Tracer, Kind::Total, Kind::Drift].map(|kind| self.plateau(kind));
-        let error = |kind: Kind| {
-            self.level[kind as usize]
-                .map_or(f64::INFINITY, |level| self.mean_error(&self.traces(kind, level)).1)
-        };
-        if error(Kind::Total) < error(Kind::Drift) {
-            self.collective = Kind::Total;
-        }
+    fn with_plateaus(mut self) -> Self {
+        let kinds = [Kind::IonSquares, Kind::IonDrift, Kind::TotalSquares, Kind::TotalDrift];
+        self.plateau = kinds.map(|kind| self.find_plateau(kind));
+        let quieter = |one: Kind, other: Kind| if self.error(other) < self.error(one) { other } else { one };
+        (self.tracer, self.collective) =
+            (quieter(Kind::IonSquares, Kind::IonDrift), quieter(Kind::TotalDrift, Kind::TotalSquares));
         self
+    }
+
+    /// Standard error of the trace where it is read.
+    fn error(&self, kind: Kind) -> f64 {
+        self.read(kind).map_or(f64::INFINITY, |values| self.mean_error(&values).1)
+    }
+
+    /// Traces of the blocks where the diffusivity is read.
+    fn read(&self, kind: Kind) -> Option<Vec<f64>> {
+        self.plateau[kind as usize].map(|p| self.traces(kind, p.read_at))
     }
 
     fn levels(&self) -> usize {
@@ -432,43 +456,49 @@ impl Judged<'_> {
     }
 
     /// The shortest window whose running diffusivity the two next longer windows do not undercut: differences are taken block by
-    /// block, so that the common noise drops out. Only a fall counts: D(t) of reversible dynamics cannot rise.
-    fn plateau(&self, kind: Kind) -> Option<usize> {
+    /// block, so that the common noise drops out. Only a fall counts: D(t) of reversible dynamics cannot rise. A fall within the noise goes
+    /// unseen, so that the value there lies too high by a good part of its own error on average; it is read further along.
+    fn find_plateau(&self, kind: Kind) -> Option<Plateau> {
         let levels = self.levels();
-        if self.blocks.len() < 8 || levels < 3 {
+        if self.blocks.len() < 8 || levels <= READING_MARGIN {
             return None;
         }
         let flat = |level: usize, share: f64| {
-            let here = self.traces(kind, level);
-            (1..=2).all(|further| {
-                let there = self.traces(kind, level + further);
-                let fall: Vec<f64> = here.iter().zip(&there).map(|(h, t)| h - t).collect();
-                let (fall, error, _) = self.mean_error(&fall);
-                fall <= PLATEAU_Z * error + share * mean(&here).abs()
+            let here = mean(&self.traces(kind, level)).abs();
+            (1..=READING_MARGIN).all(|further| {
+                let (fall, error) = self.fall(kind, level, level + further);
+                fall <= PLATEAU_Z * error + share * here
             })
         };
-        let mut all = 0..levels - 2;
+        let mut all = 0..levels - READING_MARGIN;
         let shortest = all.clone().find(|level| flat(*level, PLATEAU_SHARE));
-        shortest.or_else(|| all.rfind(|level| flat(*level, TAIL_SHARE)))
+        let flat_from = shortest.or_else(|| all.rfind(|level| flat(*level, TAIL_SHARE)))?;
+        Some(Plateau { flat_from, read_at: flat_from + READING_MARGIN })
     }
 
-    /// Tensor at a level. A fall to the next level that is resolved at two standard errors adds its size to the errors in quadrature.
-    fn tensor(&self, kind: Kind, level: usize) -> TensorWithError {
-        let values: Vec<Symmetric> = self.blocks.iter().map(|b| b.running(kind, level)).collect();
+    /// Fall of the trace between two levels with its standard error.
+    fn fall(&self, kind: Kind, from: usize, to: usize) -> (f64, f64) {
+        let pairs = self.traces(kind, from).into_iter().zip(self.traces(kind, to));
+        let (fall, error, _) = self.mean_error(&pairs.map(|(here, there)| here - there).collect::<Vec<_>>());
+        (fall, error)
+    }
+
+    /// Tensor where it is read. What is still to come of a fall that is resolved adds to the errors in quadrature.
+    fn tensor(&self, kind: Kind, plateau: Plateau) -> TensorWithError {
+        let values: Vec<Symmetric> = self.blocks.iter().map(|b| b.running(kind, plateau.read_at)).collect();
         let mut out = self.with_error(&values);
-        let systematic = self.resolved_fall(kind, level);
+        let systematic = self.remaining_fall(kind, plateau);
         for (value, error) in out.value_m2_s.iter().flatten().zip(out.std_m2_s.iter_mut().flatten()) {
             *error = error.hypot(systematic * value);
         }
         out
     }
 
-    /// Relative fall of the trace from a level to the next, 0 if it is below two standard errors.
-    fn resolved_fall(&self, kind: Kind, level: usize) -> f64 {
-        let (here, there) = (self.traces(kind, level), self.traces(kind, level + 1));
-        let fall: Vec<f64> = here.iter().zip(&there).map(|(h, t)| h - t).collect();
-        let (fall, error, _) = self.mean_error(&fall);
-        if fall > 2.0 * error { fall / mean(&here) } else { 0.0 }
+    /// Relative fall of the trace still to come, 0 if the fall so far is below two standard errors.
+    fn remaining_fall(&self, kind: Kind, plateau: Plateau) -> f64 {
+        let (fall, error) = self.fall(kind, plateau.flat_from, plateau.read_at);
+        let value = mean(&self.traces(kind, plateau.read_at));
+        if fall > PLATEAU_Z * error { REMAINING_SHARE * fall / value } else { 0.0 }
     }
 
     fn uncorrelated(&self) -> TensorWithError {
@@ -484,17 +514,21 @@ impl Judged<'_> {
         mean(&self.longest_msd()).sqrt()
     }
 
-    /// Difference of the two collective estimates at their plateaus, in standard errors.
-    fn disagreement(&self) -> Option<f64> {
-        let (total, drift) = (self.level[Kind::Total as usize]?, self.level[Kind::Drift as usize]?);
-        let pairs = self.traces(Kind::Total, total).into_iter().zip(self.traces(Kind::Drift, drift));
+    /// Difference of the two estimates of the same diffusivity, in standard errors.
+    fn disagreement(&self, kind: Kind) -> Option<f64> {
+        let (one, other) = if kind.is_tracer() {
+            (Kind::IonSquares, Kind::IonDrift)
+        } else {
+            (Kind::TotalSquares, Kind::TotalDrift)
+        };
+        let pairs = self.read(one)?.into_iter().zip(self.read(other)?);
         let (gap, error, _) = self.mean_error(&pairs.map(|(a, b)| a - b).collect::<Vec<_>>());
         (error > 0.0).then(|| gap / error)
     }
 
     fn verdict(&self, kind: Kind) -> Diffusivity {
         let no = |reason: String| Diffusivity::NotConverged { reason };
-        let name = if kind == Kind::Tracer { "tracer diffusivity" } else { "jump diffusivity" };
+        let name = if kind.is_tracer() { "tracer diffusivity" } else { "jump diffusivity" };
         if !self.complete {
             return no(format!(
                 "{name}: the hop rate rose more than twentyfold over the pilot's; equilibrate longer"
@@ -503,7 +537,7 @@ impl Judged<'_> {
         if !self.equilibrated {
             return no(format!("{name}: the energy still drifts after equilibration; raise the sweeps"));
         }
-        if kind == Kind::Tracer && self.single_file {
+        if kind.is_tracer() && self.single_file {
             let (exponent, exponent_std) = self.exponent();
             return Diffusivity::SubDiffusive { exponent, exponent_std };
         }
@@ -514,19 +548,17 @@ impl Judged<'_> {
                 self.hop_angstrom
             ));
         }
-        let Some(level) = self.level[kind as usize] else {
+        let Some(plateau) = self.plateau[kind as usize] else {
             return no(format!(
                 "{name}: the running diffusivity still falls at the longest window; raise the budget"
             ));
         };
-        if kind != Kind::Tracer
-            && let Some(z) = self.disagreement().filter(|z| z.abs() > LARGEST_DISAGREEMENT)
-        {
+        if let Some(z) = self.disagreement(kind).filter(|z| z.abs() > LARGEST_DISAGREEMENT) {
             return no(format!(
                 "{name}: displacements and drift give values {z:.1} standard errors apart; raise the budget"
             ));
         }
-        let (value, error, degrees_of_freedom) = self.mean_error(&self.traces(kind, level));
+        let (value, error, degrees_of_freedom) = self.mean_error(&self.traces(kind, plateau.read_at));
         if exceeds(error, LARGEST_RELATIVE_ERROR * value) {
             return no(format!(
                 "{name}: trace {:.3e} m2/s with standard error {:.3e}; raise the budget",
@@ -534,8 +566,8 @@ impl Judged<'_> {
                 error * SQUARE_ANGSTROM
             ));
         }
-        let window_s = self.blocks.first().map_or(0.0, |b| b.interval_s) * (1u64 << level) as f64;
-        let tensor = self.tensor(kind, level);
+        let window_s = self.blocks.first().map_or(0.0, |b| b.interval_s) * (1u64 << plateau.read_at) as f64;
+        let tensor = self.tensor(kind, plateau);
         Diffusivity::Converged { tensor, degrees_of_freedom, window_s }
     }
 
@@ -557,7 +589,7 @@ impl Judged<'_> {
     fn ratio(&self, above: Kind, below: Option<Kind>) -> Option<WithError> {
         let series = |kind: Kind| {
             self.verdict(kind).tensor()?;
-            Some(self.traces(kind, self.level[kind as usize]?))
+            self.read(kind)
         };
         let uncorrelated = || self.blocks.iter().map(|b| trace(&b.uncorrelated)).collect::<Vec<_>>();
         let a = series(above)?;
@@ -576,7 +608,7 @@ impl Judged<'_> {
         (0..self.levels())
             .map(|level| {
                 let interval = self.blocks.first().map_or(0.0, |b| b.interval_s) * (1u64 << level) as f64;
-                let (tracer, tracer_error, _) = self.mean_error(&self.traces(Kind::Tracer, level));
+                let (tracer, tracer_error, _) = self.mean_error(&self.traces(self.tracer, level));
                 let (jump, jump_error, _) = self.mean_error(&self.traces(self.collective, level));
                 let unit = SQUARE_ANGSTROM / 3.0;
                 [interval, tracer * unit, tracer_error * unit, jump * unit, jump_error * unit]

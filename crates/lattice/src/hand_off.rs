@@ -60,12 +60,14 @@ pub fn open_circuit_voltage(
     })?)
 }
 
-/// The thermodynamic factor from best curves at several temperatures and members at the temperature `curves[reference]`. Compositions that lie in a
+/// The thermodynamic factor from best curves at several temperatures and members at the temperature `curves[reference]`; `second` is the
+/// index of another curve with the members at its temperature. Compositions that lie in a
 /// two-phase interval of any curve have no factor and are left out. The standard error is that of sampling.
 pub fn thermodynamic_factor(
     curves: &[VoltageCurve],
     reference: usize,
     members: &[VoltageCurve],
+    second: Option<(usize, &[VoltageCurve])>,
 ) -> Result<ThermodynamicFactor, LatticeError> {
     let Some(best) = curves.get(reference) else {
         return Err(LatticeError::Length { what: "curves", expected: reference + 1, got: curves.len() });
@@ -77,7 +79,18 @@ pub fn thermodynamic_factor(
             return Err(LatticeError::Length { what: "compositions at a temperature", expected, got });
         }
     }
-    let defined = |i: &usize| curves.iter().chain(members).all(|c| c.theta[*i] > 0.0);
+    let there = match second {
+        None => &[][..],
+        Some((index, members)) => {
+            let Some(curve) = curves.get(index) else {
+                return Err(LatticeError::Length { what: "curves", expected: index + 1, got: curves.len() });
+            };
+            same_grid(curve, members)?;
+            members
+        }
+    };
+    let all = || curves.iter().chain(members).chain(there);
+    let defined = |i: &usize| all().all(|c| c.theta[*i] > 0.0);
     let kept: Vec<usize> = (0..best.x.len()).filter(defined).collect();
     let pick = |list: &[f64]| kept.iter().map(|i| list[*i]).collect::<Vec<f64>>();
     let mut order: Vec<usize> = (0..curves.len()).collect();
@@ -89,6 +102,8 @@ pub fn thermodynamic_factor(
         relative_standard_error: kept.iter().map(|i| best.theta_std[*i] / best.theta[*i]).collect(),
         reference: order.iter().position(|i| *i == reference).unwrap_or(0),
         members: members.iter().map(|m| pick(&m.theta)).collect(),
+        second: second.and_then(|(index, _)| order.iter().position(|i| *i == index)),
+        members_at_second: there.iter().map(|m| pick(&m.theta)).collect(),
     };
     Ok(ThermodynamicFactor::try_from(table)?)
 }

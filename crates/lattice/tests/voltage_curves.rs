@@ -249,8 +249,19 @@ fn curves_are_admissible_hand_offs() {
     for (sum, own) in voltage.table().standard_error_v.iter().zip(&curves[1].voltage_std) {
         assert!(sum >= own);
     }
-    thermodynamic_factor(&curves, 1, &members).unwrap();
-    assert!(thermodynamic_factor(&curves, 3, &members).is_err());
+    let at_320: Vec<_> = (0..3).map(|k| at(Member::Sample(k), 320.0)).collect();
+    assert!(thermodynamic_factor(&curves, 1, &members, None).unwrap().table().second.is_none());
+    let both = thermodynamic_factor(&curves, 1, &members, Some((2, &at_320))).unwrap();
+    let x = [0.5];
+    let middle = at_320[1].x.iter().position(|v| (v - 0.5).abs() < 1e-9).unwrap();
+    let (here, there) = (both.evaluate_member(1, &x).unwrap()[0], at_320[1].theta[middle]);
+    let energy = both.member_activation_energy_ev(1, &x).unwrap().unwrap()[0];
+    let expected = (there / here).ln() * BOLTZMANN_EV_PER_K / (1.0 / 300.0 - 1.0 / 320.0);
+    assert!((energy - expected).abs() < 1e-9, "{energy} {expected}");
+    // Members at another temperature than the curve they belong to, and curves that do not exist.
+    assert!(thermodynamic_factor(&curves, 1, &members, Some((0, &at_320))).is_err());
+    assert!(thermodynamic_factor(&curves, 1, &members, Some((3, &at_320))).is_err());
+    assert!(thermodynamic_factor(&curves, 3, &members, None).is_err());
     assert!(open_circuit_voltage(&curves[0], &members, "Li", 1.0, OutOfDomain::Error).is_err());
 }
 

@@ -100,7 +100,7 @@ pub fn set_positive_diffusivity(
     let x = table.stoichiometry.clone();
     let (mut value, mut slope) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     diffusivity.evaluate(member, projection, &x, set.reference_temperature_k, &mut value, &mut slope)?;
-    let energy_ev = table.activation_energy_ev[x.len() / 2];
+    let energy_ev = diffusivity.activation_energy_ev(member)[x.len() / 2];
     set.positive.diffusivity = Activated {
         at_reference: Property::Table(Table::new(x, value, true, Outside::Clamp)?),
         activation_energy_j_per_mol: energy_ev * constants::FARADAY,

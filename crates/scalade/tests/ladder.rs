@@ -71,6 +71,17 @@ fn every_rung_stands_and_thread_counts_give_the_same_bits() {
     let nodes = &jump.table().stoichiometry;
     let theta = factor.evaluate(nodes, 300.0).unwrap();
     chemical.check_link(&jump, &theta).unwrap();
+    // Each member climbs with its own activation energies; their spread is in the stated error.
+    let i = nodes.iter().position(|x| (x - 0.5).abs() < 1e-6).unwrap();
+    let energies = &chemical.table().member_activation_energy_ev;
+    assert_eq!(energies.len(), 2);
+    let of_factor = factor.member_activation_energy_ev(1, nodes).unwrap().unwrap()[i];
+    let of_jump = jump.table().member_activation_energy_ev[1][i];
+    assert!((energies[1][i] - of_jump - of_factor).abs() < 1e-12);
+    let spread = (energies[0][i] - energies[1][i]).abs() / 2f64.sqrt();
+    let expected = chemical.table().activation_standard_error_ev[i].hypot(spread);
+    let stated = one.headline.iter().find(|h| h.id == "diffusion_activation_energy").unwrap();
+    assert!((stated.std_error.unwrap() - expected).abs() < 1e-12, "{stated:?} {expected}");
     for (j, t) in jump.table().tensor_m2_per_s.iter().zip(&tracer.table().tensor_m2_per_s) {
         assert!(t.trace() < j.trace());
         // Ions of a layered host stay in their planes.

@@ -21,7 +21,7 @@ impl Default for DiffusionKind {
     fn default() -> Self {
         let spec = KindSpec::new(
             "diffusion",
-            1,
+            2,
             Scale::Lattice,
             "Chemical diffusivity = thermodynamic factor x jump diffusivity",
         )
@@ -89,6 +89,10 @@ pub struct DiffusionDetail {
     pub haven_ratio: Vec<f64>,
     /// Activation energy over compositions, eV.
     pub activation_energy_ev: Vec<f64>,
+    /// Its statistical error, eV.
+    pub activation_error_ev: Vec<f64>,
+    /// Its standard deviation over the members, eV; none where the members have no activation energies of their own.
+    pub activation_member_std_ev: Option<Vec<f64>>,
     /// (T, chemical diffusivity, error) at the middle composition.
     pub arrhenius: Vec<(f64, f64, f64)>,
 }
@@ -118,8 +122,15 @@ impl StepKind for DiffusionKind {
         let value = detail.chemical_m2_per_s[i];
         let error = Uncertainty::Standard { value: relative * value };
         outputs.number("half_diffusivity", context.tracked(value, "m2/s", error)?)?;
-        let error = Uncertainty::Standard { value: chemical.table().activation_standard_error_ev[i] };
-        let energy = chemical.table().activation_energy_ev[i];
+        let energy = detail.activation_energy_ev[i];
+        let error = match &detail.activation_member_std_ev {
+            Some(spread) => detail.activation_error_ev[i].hypot(spread[i]),
+            None => {
+                outputs.warn("the error of the activation energy is statistical only: the thermodynamic factor or the jump diffusivity was given without members at a second temperature");
+                detail.activation_error_ev[i]
+            }
+        };
+        let error = Uncertainty::Standard { value: error };
         outputs.number("half_activation_energy", context.tracked(energy, "eV", error)?)?;
         let spread = Uncertainty::none("carried by the ensemble and the standard error within");
         outputs.hand_off("diffusivity", "Diffusivity<Chemical>", context.tracked(chemical, "", spread)?)?;
@@ -155,6 +166,8 @@ fn combine(
         let logs: Vec<f64> = chemical.table().member_ratio.iter().map(|m| m[i].ln()).collect();
         variance(&logs).sqrt()
     };
+    let energies = &chemical.table().member_activation_energy_ev;
+    let energy_std = |i: usize| variance(&energies.iter().map(|m| m[i]).collect::<Vec<f64>>()).sqrt();
     let detail = DiffusionDetail {
         temperature_k: t,
         shortcut_m2_per_s: of_tracer.iter().zip(&theta).map(|(d, f)| d * f).collect(),
@@ -162,6 +175,8 @@ fn combine(
         statistical_error: chemical.table().relative_standard_error.clone(),
         member_log_std: (0..n).map(log_std).collect(),
         activation_energy_ev: chemical.table().activation_energy_ev.clone(),
+        activation_error_ev: chemical.table().activation_standard_error_ev.clone(),
+        activation_member_std_ev: (energies.len() > 1).then(|| (0..n).map(energy_std).collect()),
         arrhenius: temperature_line(&chemical, factor, projection, middle(x))?,
         x: x.clone(),
         thermodynamic_factor: theta,
@@ -202,12 +217,16 @@ fn factors(
         energies.push(line.activation_ev);
         errors.push(line.activation_std_ev);
     }
+    let member_energies = (0..members)
+        .map(|k| factor.member_activation_energy_ev(k, x))
+        .collect::<Result<Option<Vec<_>>, _>>()?;
     Ok(FactorsAtNodes {
         best: factor.evaluate(x, t)?,
         members: (0..members).map(|k| factor.evaluate_member(k, x)).collect::<Result<_, _>>()?,
         relative_standard_error: relative,
         activation_energy_ev: energies,
         activation_standard_error_ev: errors,
+        member_activation_energy_ev: member_energies.unwrap_or_default(),
     })
 }
 

@@ -56,7 +56,7 @@ impl Default for HopKind {
         let compositions = serde_json::json!([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.97]);
         let spec = KindSpec::new(
             "hop",
-            1,
+            2,
             Scale::Lattice,
             "Kinetic Monte Carlo: tracer and jump diffusivity tensors",
         )
@@ -82,7 +82,7 @@ impl Default for HopKind {
             InputSpec::new(
                 "temperatures",
                 InputType::Quantity(d::TEMPERATURE).list(),
-                "Temperatures; the ensemble is run at the first, activation energies come from all",
+                "Temperatures; the ensemble is run at the first and the last, activation energies come from all",
             )
             .positive()
             .within_si(100.0, 3000.0)
@@ -269,7 +269,8 @@ fn hopping_failure(error: &HoppingError, shared: &Shared) -> StepFailure {
     failure(ScaladeError::input(error.to_string()))
 }
 
-/// Best ladder: every composition at the first two temperatures, the middle one at all. Members: every composition at the first temperature. Barriers alone: the middle composition.
+/// Best ladder: every composition at the first two temperatures, the middle one at all. Members: every composition at the first and the last temperature.
+/// Barriers alone: the middle composition at the first temperature.
 fn jobs(compositions: &[f64], temperatures: &[f64], members: usize) -> Vec<Job> {
     let middle = middle(compositions);
     let mut out: Vec<Job> = Vec::new();
@@ -293,7 +294,17 @@ fn jobs(compositions: &[f64], temperatures: &[f64], members: usize) -> Vec<Job> 
             add(Ladder::BarriersOnly(k), i, temperatures[0]);
         }
     }
+    for k in 0..members {
+        for i in all.clone() {
+            add(Ladder::Member(k), i, last(temperatures));
+        }
+    }
     out
+}
+
+/// The temperature that spans, with the first, the members' activation energies.
+fn last(temperatures: &[f64]) -> f64 {
+    temperatures.last().copied().unwrap_or_default()
 }
 
 /// The composition nearest to one half.
@@ -339,7 +350,8 @@ impl Points<'_> {
     /// Why a composition cannot be in the table, if it cannot.
     fn defect(&self, x: f64, temperatures: &[f64]) -> Option<String> {
         let best = temperatures[..2].iter().map(|t| (Ladder::Best, *t));
-        let members = (0..self.members()).map(|k| (Ladder::Member(k), temperatures[0]));
+        let members = (0..self.members())
+            .flat_map(|k| [temperatures[0], last(temperatures)].map(|t| (Ladder::Member(k), t)));
         for (ladder, t) in best.chain(members) {
             let Some(point) = self.find(ladder, x, t) else {
                 return Some(format!("{ladder:?} at {t} K is missing"));
@@ -380,6 +392,7 @@ impl Points<'_> {
             activation_standard_error_ev: Vec::new(),
             reference_temperature_k: temperatures[0],
             member_ratio: vec![Vec::new(); self.members()],
+            member_activation_energy_ev: vec![Vec::new(); self.members()],
             out_of_domain: OutOfDomain::Clamp,
         };
         for x in compositions {
@@ -396,8 +409,13 @@ impl Points<'_> {
             table.relative_standard_error.push(error);
             table.activation_energy_ev.push(line.activation_ev);
             table.activation_standard_error_ev.push(line.activation_std_ev);
-            for (k, ratios) in table.member_ratio.iter_mut().enumerate() {
-                ratios.push(value(Ladder::Member(k), *x, temperatures[0])?.1.trace() / first.trace());
+            let members = table.member_ratio.iter_mut().zip(&mut table.member_activation_energy_ev);
+            for (k, (ratios, energies)) in members.enumerate() {
+                let at =
+                    |t: f64| value(Ladder::Member(k), *x, t).map(|(_, d, e)| (t, d.trace(), e * d.trace()));
+                let ends = [at(temperatures[0])?, at(last(temperatures))?];
+                ratios.push(ends[0].1 / first.trace());
+                energies.push(arrhenius(&ends).map_err(StepFailure::internal)?.activation_ev);
             }
         }
         Diffusivity::new(table).map_err(StepFailure::internal)

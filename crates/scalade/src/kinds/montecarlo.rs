@@ -29,7 +29,7 @@ impl Default for MonteCarloKind {
         };
         let spec = KindSpec::new(
             "montecarlo",
-            1,
+            2,
             Scale::Lattice,
             "Semi-grand-canonical Monte Carlo: V(x,T), thermodynamic factor, two-phase intervals",
         )
@@ -55,7 +55,7 @@ impl Default for MonteCarloKind {
             InputSpec::new(
                 "temperatures",
                 InputType::Quantity(d::TEMPERATURE).list(),
-                "Temperatures; the ensemble is run at the first",
+                "Temperatures; the ensemble is run at the first and the last",
             )
             .positive()
             .within_si(10.0, 5000.0)
@@ -119,11 +119,14 @@ impl StepKind for MonteCarloKind {
         let valence = inputs.integer("valence")? as f64;
         let temperatures = inputs.quantities_si("temperatures")?;
         let settings = settings(inputs, context.seed())?;
-        let jobs: Vec<(Member, f64)> = temperatures
-            .iter()
-            .map(|t| (Member::Mean, *t))
-            .chain((0..hamiltonian.samples_ev.len()).map(|k| (Member::Sample(k), temperatures[0])))
-            .collect();
+        // The ensemble at two temperatures: what it says about the temperature dependence comes from the widest pair.
+        let samples = hamiltonian.samples_ev.len();
+        let ensemble = |t: f64| (0..samples).map(move |k| (Member::Sample(k), t));
+        let mut jobs: Vec<(Member, f64)> = temperatures.iter().map(|t| (Member::Mean, *t)).collect();
+        jobs.extend(ensemble(temperatures[0]));
+        if let [_, .., last] = temperatures[..] {
+            jobs.extend(ensemble(last));
+        }
         let name = |job: &(Member, f64)| format!("{:?}-{}", job.0, job.1);
         let curves: Vec<VoltageCurve> = run_jobs(context, &jobs, name, |job, shared| {
             let watch = Watch(shared);
@@ -134,7 +137,8 @@ impl StepKind for MonteCarloKind {
             }
         })?;
         let (mean, members) = curves.split_at(temperatures.len());
-        assemble(context, &hamiltonian, valence, mean, members)
+        let (members, at_last) = members.split_at(samples);
+        assemble(context, &hamiltonian, valence, mean, (members, at_last))
     }
 }
 
@@ -202,7 +206,7 @@ fn assemble(
     hamiltonian: &LatticeHamiltonian,
     valence: f64,
     mean: &[VoltageCurve],
-    members: &[VoltageCurve],
+    (members, at_last): (&[VoltageCurve], &[VoltageCurve]),
 ) -> Result<Outputs, StepFailure> {
     let mut outputs = Outputs::new();
     let best = &mean[0];
@@ -212,7 +216,8 @@ fn assemble(
     let voltage = open_circuit_voltage(best, members, ion, valence, OutOfDomain::Extend)
         .map_err(StepFailure::internal)?;
     outputs.hand_off("voltage", "OpenCircuitVoltage", context.tracked(voltage, "", spread.clone())?)?;
-    let factor = thermodynamic_factor(mean, 0, members).map_err(StepFailure::internal)?;
+    let second = (!at_last.is_empty()).then(|| (mean.len() - 1, at_last));
+    let factor = thermodynamic_factor(mean, 0, members, second).map_err(StepFailure::internal)?;
     outputs.hand_off("thermodynamic_factor", "ThermodynamicFactor", context.tracked(factor, "", spread)?)?;
     let errors = [over_members(members, h, |m| &m.voltage_v) / valence, best.voltage_std[h] / valence];
     let standard = |errors: [f64; 2]| Uncertainty::Standard { value: errors[0].hypot(errors[1]) };
@@ -223,11 +228,12 @@ fn assemble(
     if best.two_phase.iter().any(|[low, high]| (*low..=*high).contains(&0.5)) {
         outputs.warn("x = 1/2 lies in a two-phase interval: its thermodynamic factor is zero there");
     }
-    let drifting: usize = mean.iter().chain(members).map(|c| c.unequilibrated).sum();
+    let all = || mean.iter().chain(members).chain(at_last);
+    let drifting: usize = all().map(|c| c.unequilibrated).sum();
     if drifting > 0 {
         outputs.warn(format!(
             "{drifting} runs at single chemical potentials, in {} curves, may still have been drifting; raise sweeps or equilibration",
-            mean.len() + members.len()
+            all().count()
         ));
     }
     let detail = ThermoDetail {

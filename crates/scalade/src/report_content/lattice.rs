@@ -128,7 +128,16 @@ fn diffusion(record: &RunRecord) -> Option<Section> {
             format!("{:.3}", d.haven_ratio[i]),
             format!("{:.2e}", d.chemical_m2_per_s[i]),
             format!("{:.2e}", d.shortcut_m2_per_s[i]),
-            format!("{:.3}", d.activation_energy_ev[i]),
+            match &d.activation_member_std_ev {
+                Some(spread) => {
+                    format!(
+                        "{:.3} ± {:.3}",
+                        d.activation_energy_ev[i],
+                        d.activation_error_ev[i].hypot(spread[i])
+                    )
+                }
+                None => format!("{:.3}", d.activation_energy_ev[i]),
+            },
         ]);
     }
     let mut section = Section::new("diffusion", "Diffusion")
