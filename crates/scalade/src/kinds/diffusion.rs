@@ -123,13 +123,11 @@ impl StepKind for DiffusionKind {
         let error = Uncertainty::Standard { value: relative * value };
         outputs.number("half_diffusivity", context.tracked(value, "m2/s", error)?)?;
         let energy = detail.activation_energy_ev[i];
-        let error = match &detail.activation_member_std_ev {
-            Some(spread) => detail.activation_error_ev[i].hypot(spread[i]),
-            None => {
-                outputs.warn("the error of the activation energy is statistical only: the thermodynamic factor or the jump diffusivity was given without members at a second temperature");
-                detail.activation_error_ev[i]
-            }
-        };
+        let spread = detail.activation_member_std_ev.as_ref().map(|spread| spread[i]);
+        if spread.is_none() {
+            outputs.warn("the error of the activation energy is statistical only: the thermodynamic factor or the jump diffusivity was given without members at a second temperature");
+        }
+        let error = detail.activation_error_ev[i].hypot(spread.unwrap_or(0.0));
         let error = Uncertainty::Standard { value: error };
         outputs.number("half_activation_energy", context.tracked(energy, "eV", error)?)?;
         let spread = Uncertainty::none("carried by the ensemble and the standard error within");
