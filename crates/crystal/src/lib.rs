@@ -14,11 +14,13 @@
 
 mod grid;
 mod matrix;
+mod named;
 mod structure;
 mod symmetry;
 
 pub use grid::{LatticeSite, SiteGrid};
 pub use matrix::{Matrix3, cross, determinant, dot, inverse, norm, row_times};
+pub use named::NamedLattice;
 pub use structure::{CrystalError, Structure};
 pub use symmetry::{
     MoyoFinder, SpaceGroup, SymmetryFinder, SymmetryOperation, periodic_distance_angstrom, primitive_cell,
