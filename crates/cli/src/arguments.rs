@@ -161,6 +161,35 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Coexisting phases of a free energy of mixing: common tangents, chemical potential, spinodals.
+    Tangent {
+        /// regular (--omega), subregular (--l0, --l1), bragg-williams or quasi-chemical (--pair-energy, --neighbours).
+        #[arg(long)]
+        kind: Option<String>,
+        /// Interaction of a regular solution, f = kT [x ln x + (1-x) ln(1-x)] + omega x (1-x), per site, such as "0.08 eV".
+        #[arg(long, allow_hyphen_values = true)]
+        omega: Option<String>,
+        /// Of a subregular solution, f = kT [...] + x (1-x) [l0 + l1 (1-2x)].
+        #[arg(long, allow_hyphen_values = true)]
+        l0: Option<String>,
+        /// Of a subregular solution.
+        #[arg(long, allow_hyphen_values = true)]
+        l1: Option<String>,
+        /// Energy of two neighbouring ions of a lattice gas; negative attracts.
+        #[arg(long, allow_hyphen_values = true)]
+        pair_energy: Option<String>,
+        /// Nearest neighbours of a site.
+        #[arg(long)]
+        neighbours: Option<f64>,
+        /// CSV table with columns x and free_energy_eV (per site, ideal mixing at the temperature included).
+        #[arg(long)]
+        file: Option<PathBuf>,
+        /// Temperature.
+        #[arg(long)]
+        temperature: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Kinetic Monte Carlo: tracer and collective diffusivities from hop barriers and a cluster expansion.
     Hop {
         #[command(flatten)]
@@ -256,6 +285,7 @@ impl Command {
             | Self::Voltage { common, .. }
             | Self::Expand { common, .. }
             | Self::Montecarlo { common, .. }
+            | Self::Tangent { common, .. }
             | Self::Hop { common, .. }
             | Self::Cell { common, .. } => common,
         }

@@ -6,6 +6,7 @@ use crate::progress::progress;
 use scalade::ScaladeError;
 use scalade::record::value_with_uncertainty;
 use scalade::rungs;
+use scalade::rungs_tangent::TangentRequest;
 use scalade::runner::{Failure, Finished, Workspace};
 use scalade::study::RunOptions;
 use serde_json::json;
@@ -96,6 +97,19 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
                 jobs: running.jobs,
             };
             rungs::hop(&fit(&expansion)?, &request)?
+        }
+        Command::Tangent { kind, omega, l0, l1, pair_energy, neighbours, file, temperature, .. } => {
+            let request = TangentRequest {
+                kind: kind.as_deref(),
+                omega: omega.as_deref(),
+                l0: l0.as_deref(),
+                l1: l1.as_deref(),
+                pair_energy: pair_energy.as_deref(),
+                neighbours,
+                file: file.as_deref(),
+                temperature: &temperature,
+            };
+            scalade::rungs_tangent::tangent(&request)?
         }
         Command::Cell { parameters, rate, times, thermal, points, .. } => {
             let request = rungs::CellRequest { parameters, rate, times, thermal, points };

@@ -3,7 +3,8 @@
 //!
 //! The way: [`map_frames`] puts relaxed structures on the sites of a [`Parent`] and accounts for each; [`choose_cutoffs`] or
 //! [`fit_expansion`] gives a [`scalade_handoff::LatticeHamiltonian`] with posterior samples; [`compute_voltage`] samples one member at one temperature
-//! in both directions and integrates to a [`VoltageCurve`]. [`exact`] sums small boxes exactly, [`RedlichKister`] has its tangents in closed form.
+//! in both directions and integrates to a [`VoltageCurve`]. [`exact`] sums small boxes exactly, [`RedlichKister`] and [`mean_field`] are models in closed form, [`tangent`] finds the
+//! phases of any of them.
 //!
 //! Composition x is the occupied fraction of the sites of the working ion; chemical potentials and voltages are per ion.
 //!
@@ -43,6 +44,7 @@ mod hand_off;
 pub mod hull;
 mod lattice_match;
 mod mapping;
+pub mod mean_field;
 mod metropolis;
 mod phases;
 mod regression;
@@ -51,6 +53,7 @@ mod smoothing;
 mod solution;
 mod statistics;
 mod supercell;
+pub mod tangent;
 mod voltage;
 
 pub use clusters::{Cutoffs, SiteLattice, correlations};
@@ -68,7 +71,7 @@ pub use mapping::{
 pub use metropolis::{BOLTZMANN_EV_PER_K, Metropolis, Series};
 pub use regression::{Posterior, Regression};
 pub use scan::{Direction, Ends, Member, Monitor, Scan, ScanSettings, Silent, scan};
-pub use solution::{Binodal, RedlichKister, common_tangent};
+pub use solution::RedlichKister;
 pub use statistics::{Estimate, PointStatistics, point_statistics, sample_point, transient};
 pub use supercell::Supercell;
 pub use voltage::{Transition, VoltageCurve, VoltageSettings, compute_voltage, voltage_curve};

@@ -4,9 +4,11 @@
 pub mod dense;
 pub mod interpolation;
 pub mod philox;
+pub mod spline;
 pub mod statistics;
 
 pub use dense::{Cholesky, DenseError, Matrix};
 pub use interpolation::{InterpolationError, Pchip};
 pub use philox::{Philox, philox4x32};
+pub use spline::CubicSpline;
 pub use statistics::{BlockedMean, blocked_mean, mean, ordered_sum, variance};

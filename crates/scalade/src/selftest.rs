@@ -4,6 +4,7 @@ use scalade_cell::ParameterSet;
 use scalade_crystal::SiteGrid;
 use scalade_energetics::{ComputedEntry, IonReference, voltage_profile};
 use scalade_handoff::{ClusterOrbit, LatticeEnergy, LatticeHamiltonian};
+use scalade_lattice::tangent::tangents;
 use scalade_lattice::{Metropolis, RedlichKister, Series, sample_point};
 use scalade_numerics::{Pchip, philox4x32};
 use scalade_units::{Quantity, constants, dimension};
@@ -74,7 +75,7 @@ fn voltage() -> Option<f64> {
 
 fn binodal(strength: f64, expected: f64) -> Option<f64> {
     let solution = RedlichKister { kt_ev: 1.0, interactions_ev: vec![strength] };
-    Some((solution.binodal().ok()??.x[0] - expected).abs())
+    Some((tangents(&solution).ok()?.first()?.x()[0] - expected).abs())
 }
 
 /// A triangular lattice gas with nearest-neighbour repulsion, in spin variables.
