@@ -127,9 +127,18 @@ pub enum Command {
     Voltage {
         #[command(flatten)]
         orderings: Orderings,
-        /// Energy of the working ion's reference, per ion, such as "-1.88 eV".
+        /// Energy of the working ion's reference, per ion, such as "-1.88 eV" (default: from the frames that hold nothing but the working ion).
         #[arg(long, allow_hyphen_values = true)]
-        reference_energy: String,
+        reference_energy: Option<String>,
+        /// Phonon density of states of a frame, ID=FILE; given twice, for the empty and the full host, it gives their voltage at finite temperature.
+        #[arg(long)]
+        phonon_dos: Vec<String>,
+        /// Phonon density of states of the working ion's reference.
+        #[arg(long)]
+        reference_phonon_dos: Option<PathBuf>,
+        /// Temperatures for them.
+        #[arg(long, default_value = "0 K,300 K", allow_hyphen_values = true)]
+        temperatures: String,
         /// Charge number of the working ion (default: from its element).
         #[arg(long)]
         valence: Option<u8>,
@@ -161,6 +170,22 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Free energy, entropy and heat capacity of harmonic vibrations from a phonon density of states.
+    Phonon {
+        /// Density of states: CSV with the columns frequency_THz and dos..., or two columns as phonopy writes them.
+        file: PathBuf,
+        /// Atoms of its cell (default: a third of its modes).
+        #[arg(long)]
+        atoms: Option<usize>,
+        /// Formula units of its cell, per which the results are counted.
+        #[arg(long, default_value_t = 1)]
+        formula_units: usize,
+        /// Temperatures, comma-separated.
+        #[arg(long, default_value = "0 K,100 K,200 K,300 K,400 K", allow_hyphen_values = true)]
+        temperatures: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Coexisting phases of a free energy of mixing: common tangents, chemical potential, spinodals.
     Tangent {
         /// regular (--omega), subregular (--l0, --l1), bragg-williams or quasi-chemical (--pair-energy, --neighbours).
@@ -185,7 +210,7 @@ pub enum Command {
         #[arg(long)]
         file: Option<PathBuf>,
         /// Temperature.
-        #[arg(long)]
+        #[arg(long, allow_hyphen_values = true)]
         temperature: String,
         #[command(flatten)]
         common: Common,
@@ -244,6 +269,9 @@ pub struct Orderings {
     /// Key of the total energy (eV per frame) in the comment lines.
     #[arg(long, default_value = "energy")]
     pub energy_key: String,
+    /// Keep only frames whose comment line holds KEY=VALUE, such as model=PBE; may be repeated.
+    #[arg(long = "where", value_name = "KEY=VALUE")]
+    pub conditions: Vec<String>,
 }
 
 /// Input of the commands that fit a cluster expansion.
@@ -286,6 +314,7 @@ impl Command {
             | Self::Expand { common, .. }
             | Self::Montecarlo { common, .. }
             | Self::Tangent { common, .. }
+            | Self::Phonon { common, .. }
             | Self::Hop { common, .. }
             | Self::Cell { common, .. } => common,
         }

@@ -6,6 +6,7 @@ use crate::progress::progress;
 use scalade::ScaladeError;
 use scalade::record::value_with_uncertainty;
 use scalade::rungs;
+use scalade::rungs_phonon::Vibrations;
 use scalade::rungs_tangent::TangentRequest;
 use scalade::runner::{Failure, Finished, Workspace};
 use scalade::study::RunOptions;
@@ -79,8 +80,22 @@ pub fn run(command: Command) -> Result<Output, Failure> {
 
 fn run_rung(command: Command) -> Result<Output, Failure> {
     let document = match command {
-        Command::Voltage { orderings, reference_energy, valence, .. } => {
-            rungs::voltage(&read(&orderings)?, &reference_energy, valence.map(u32::from))?
+        Command::Voltage {
+            orderings,
+            reference_energy,
+            phonon_dos,
+            reference_phonon_dos,
+            temperatures,
+            valence,
+            ..
+        } => {
+            let vibrations =
+                Vibrations { of_frames: phonon_dos, of_reference: reference_phonon_dos, temperatures };
+            let reference = reference_energy.as_deref();
+            rungs::voltage(read(&orderings)?, reference, valence.map(u32::from), &vibrations)?
+        }
+        Command::Phonon { file, atoms, formula_units, temperatures, .. } => {
+            scalade::rungs_phonon::phonon(&file, atoms, formula_units, &temperatures)?
         }
         Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
         Command::Montecarlo { expansion, reference_energy, temperature, sweeps, running, .. } => {
@@ -123,7 +138,10 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
 fn read(orderings: &Orderings) -> Result<scalade::orderings::Orderings, ScaladeError> {
     let text = scalade::orderings::read_text(&orderings.frames)?;
     let name = orderings.frames.display().to_string();
-    scalade::orderings::Orderings::read(&text, &name, &orderings.working_ion, &orderings.energy_key)
+    let mut read =
+        scalade::orderings::Orderings::read(&text, &name, &orderings.working_ion, &orderings.energy_key)?;
+    read.retain(&orderings.conditions)?;
+    Ok(read)
 }
 
 fn fit(expansion: &Expansion) -> Result<rungs::FittedExpansion, ScaladeError> {

@@ -149,6 +149,16 @@ pub enum EnergeticsError {
         /// Entries.
         entries: usize,
     },
+    /// A number of a vibrational or electronic model that cannot be one.
+    #[error("{what} is {value}; {want}")]
+    Vibration {
+        /// Which number.
+        what: &'static str,
+        /// The number.
+        value: f64,
+        /// What is admissible.
+        want: &'static str,
+    },
     /// A voltage between equal compositions.
     #[error("{first} and {second} have the same composition x = {x}; a voltage needs two")]
     SameComposition {

@@ -1,4 +1,4 @@
-//! Insertion voltages and convex hulls at zero kelvin from first-principles total energies.
+//! Insertion voltages and convex hulls from first-principles total energies, and what vibrations add to them.
 //!
 //! A set of calculations of one host with different amounts of a working ion gives, per host formula unit,
 //! energies E(x). Their lower
@@ -23,6 +23,7 @@
 mod composition;
 mod error;
 mod hull;
+pub mod vibration;
 mod voltage;
 
 pub use composition::{ComputedEntry, HostPoint, HostSpace, element_of_species, is_vacancy};

@@ -3,9 +3,9 @@
 use crate::error::ScaladeError;
 use scalade_crystal::MoyoFinder;
 use scalade_energetics::{ComputedEntry, HostSpace, IonReference, VoltageProfile};
-use scalade_formats::{Frame, decode_text, energy_ev, read_extxyz, standard_error_ev};
+use scalade_formats::{Frame, InfoValue, decode_text, energy_ev, read_extxyz, standard_error_ev};
 use scalade_lattice::{MappingReport, MappingSettings, Parent, map_frames};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Tolerance on positions in the search for the symmetry of the ideal structure, angstrom. Relaxed end members keep their symmetry to a few
@@ -32,11 +32,96 @@ pub fn read_text(path: &Path) -> Result<String, ScaladeError> {
         .map_err(|e| ScaladeError::input(e.to_string()))
 }
 
+/// Keys of a comment line that say how an energy was computed.
+const METHOD_KEYS: [&str; 7] = ["functional", "xc", "hubbard_u", "ldauu", "model", "calculator", "method"];
+
+/// One value of a comment line as a text.
+fn shown(value: &InfoValue) -> Option<String> {
+    match value {
+        InfoValue::Text(text) => Some(text.clone()),
+        InfoValue::Int(v) => Some(v.to_string()),
+        InfoValue::Float(v) => Some(v.to_string()),
+        InfoValue::Bool(v) => Some(if *v { "T" } else { "F" }.into()),
+        _ => None,
+    }
+}
+
+/// How the energy of a frame was computed, if its comment line says so.
+fn method(frame: &Frame) -> Option<String> {
+    let parts: Vec<String> = METHOD_KEYS
+        .iter()
+        .filter_map(|key| {
+            frame.info.get(*key).map(|v| format!("{key}={}", shown(v).unwrap_or_else(|| format!("{v:?}"))))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
+}
+
 impl Orderings {
     /// Reads extended XYZ text; `name` is what messages call the file.
     pub fn read(text: &str, name: &str, working_ion: &str, energy_key: &str) -> Result<Self, ScaladeError> {
         let frames = read_extxyz(text, name).map_err(|e| ScaladeError::input(e.to_string()))?;
         Ok(Self { frames, working_ion: working_ion.to_string(), energy_key: energy_key.to_string() })
+    }
+
+    /// Keeps the frames whose comment lines hold every `KEY=VALUE` of `conditions`. A key that no frame has, or a value that leaves none, is refused with
+    /// what there is.
+    pub fn retain(&mut self, conditions: &[String]) -> Result<(), ScaladeError> {
+        for condition in conditions {
+            let Some((key, wanted)) = condition.split_once('=').filter(|c| !c.0.is_empty()) else {
+                let message = format!("--where {condition}: KEY=VALUE is due, such as --where model=PBE");
+                return Err(ScaladeError::input(message));
+            };
+            let before: BTreeSet<String> =
+                self.frames.iter().filter_map(|f| f.info.get(key).and_then(shown)).collect();
+            self.frames.retain(|f| f.info.get(key).and_then(shown).is_some_and(|v| v == wanted));
+            if self.frames.is_empty() {
+                let have: Vec<String> = before.into_iter().take(8).collect();
+                let have = if have.is_empty() { "no frame has that key".into() } else { have.join(", ") };
+                let message = format!("--where {condition} leaves no frame; values of {key}: {have}");
+                return Err(ScaladeError::input(message));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the frames out that hold nothing but the working ion; returns the lowest energy per ion among them, eV. Their method is part of the
+    /// comparison of methods.
+    pub fn take_reference(&mut self) -> Result<f64, ScaladeError> {
+        let pure = |f: &Frame| !f.species.is_empty() && f.species.iter().all(|s| *s == self.working_ion);
+        let (reference, hosts): (Vec<Frame>, Vec<Frame>) =
+            std::mem::take(&mut self.frames).into_iter().partition(pure);
+        self.frames = hosts;
+        let methods = |frames: &[Frame]| frames.iter().map(method).collect::<BTreeSet<_>>();
+        let (of_reference, of_hosts) = (methods(&reference), methods(&self.frames));
+        if !reference.is_empty() && of_reference != of_hosts {
+            let named = |set: BTreeSet<Option<String>>| {
+                let names: Vec<String> =
+                    set.into_iter().map(|m| m.unwrap_or_else(|| "not named".into())).collect();
+                names.join("; ")
+            };
+            let message = format!(
+                "the frames of pure {} and the others come from different methods ({} and {}); choose one with --where KEY=VALUE, or give --reference-energy",
+                self.working_ion,
+                named(of_reference),
+                named(of_hosts)
+            );
+            return Err(ScaladeError::input(message));
+        }
+        let mut lowest: Option<f64> = None;
+        for frame in &reference {
+            let energy =
+                energy_ev(frame, &self.energy_key).map_err(|e| ScaladeError::input(e.to_string()))?;
+            let per_ion = energy / frame.species.len() as f64;
+            lowest = Some(lowest.map_or(per_ion, |l| l.min(per_ion)));
+        }
+        lowest.ok_or_else(|| {
+            let message = format!(
+                "give --reference-energy, the energy per ion of the metal, such as --reference-energy \"-1.9 eV\"; no frame holds nothing but {}",
+                self.working_ion
+            );
+            ScaladeError::input(message)
+        })
     }
 
     /// Names of the frames; where several share one, the number of the frame is added.
@@ -50,6 +135,12 @@ impl Orderings {
         self.frames.iter().map(unique).collect()
     }
 
+    /// Number of atoms of a frame.
+    pub fn atoms_of(&self, id: &str) -> Option<usize> {
+        let index = self.ids().iter().position(|known| known == id)?;
+        self.frames.get(index).map(|f| f.species.len())
+    }
+
     /// One entry per frame: its composition and total energy. A frame without a finite energy is refused with its number and line.
     fn entries(&self) -> Result<Vec<ComputedEntry>, ScaladeError> {
         let input = |e: scalade_formats::FormatError| ScaladeError::input(e.to_string());
@@ -60,6 +151,10 @@ impl Orderings {
                 let energy = energy_ev(frame, &self.energy_key).map_err(input)?;
                 // Compositions are all that a hull takes: neither a lattice nor periodicity is asked for.
                 let entry = ComputedEntry::new(&id, frame.species.iter().map(|s| (s.as_str(), 1)), energy);
+                let entry = match method(frame) {
+                    Some(method) => entry.with_label(&method),
+                    None => entry,
+                };
                 let error = standard_error_ev(frame, "energy_std").map_err(input)?;
                 Ok(match error {
                     Some(error) => entry.with_standard_error_ev(error),
@@ -71,8 +166,15 @@ impl Orderings {
 
     /// Energies per host formula unit.
     pub fn host_space(&self) -> Result<HostSpace, ScaladeError> {
-        HostSpace::from_entries(&self.entries()?, &self.working_ion, 1)
-            .map_err(|e| ScaladeError::input(format!("{}: {e}", self.file())))
+        HostSpace::from_entries(&self.entries()?, &self.working_ion, 1).map_err(|e| {
+            let way_out = match e {
+                scalade_energetics::EnergeticsError::MixedLabels { .. } => {
+                    "; choose the frames of one method, such as --where model=NAME"
+                }
+                _ => "",
+            };
+            ScaladeError::input(format!("{}: {e}{way_out}", self.file()))
+        })
     }
 
     /// Hull and voltages. `valence` replaces the one known for the element; `error_per_formula_ev` is a standard error for frames without one.

@@ -4,6 +4,7 @@ use crate::cell_run::{self, Discharge};
 use crate::error::ScaladeError;
 use crate::kinds;
 use crate::orderings::Orderings;
+use crate::rungs_phonon::Vibrations;
 use scalade_formats::FileFormat;
 use scalade_hopping::{Budget, Diffusivity, RateParameters, TransportRequest, transport_point};
 use scalade_lattice::{
@@ -24,13 +25,19 @@ fn electronvolt(what: &str, text: &str) -> Result<f64, ScaladeError> {
     Ok(quantity(what, text, dimension::ENERGY)? / ELEMENTARY_CHARGE)
 }
 
-/// `voltage`: steps between hull vertices, average, hull.
+/// `voltage`: steps between hull vertices, average, hull. Without a reference energy, the frames of pure working ion give it; with densities of
+/// states, the average voltage between two frames at finite temperature is told too.
 pub fn voltage(
-    orderings: &Orderings,
-    reference_energy: &str,
+    mut orderings: Orderings,
+    reference_energy: Option<&str>,
     valence: Option<u32>,
+    vibrations: &Vibrations,
 ) -> Result<Value, ScaladeError> {
-    let reference = electronvolt("reference energy", reference_energy)?;
+    let reference = match reference_energy {
+        Some(text) => electronvolt("reference energy", text)?,
+        None => orderings.take_reference()?,
+    };
+    let orderings = &orderings;
     let profile = orderings.voltage_profile(reference, valence, None)?;
     let steps: Vec<Value> = profile
         .steps
@@ -47,7 +54,7 @@ pub fn voltage(
         .vertex_points()
         .map(|p| json!({ "id": p.id, "x": p.x, "formation_energy_eV": p.formation_energy_ev }))
         .collect();
-    Ok(json!({
+    let mut document = json!({
         "host": profile.host_formula,
         "working_ion": orderings.working_ion,
         "reference_energy_eV": reference,
@@ -56,7 +63,11 @@ pub fn voltage(
         "average_voltage_V": profile.average_voltage_v,
         "average_std_error_V": profile.average_standard_error_v,
         "hull": hull,
-    }))
+    });
+    if vibrations.is_given() {
+        document["finite_temperature"] = vibrations.finite_temperature(orderings, &profile)?;
+    }
+    Ok(document)
 }
 
 /// A fitted expansion with the fate of every structure.
