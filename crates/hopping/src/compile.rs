@@ -4,8 +4,8 @@
 //!
 //! k = nu m min(e^(-E_KRA/kT) X, 1, X^2), X = e^(-dE/2kT) = p_i p_j e^(2C/kT), C = d2E/(dsigma_i dsigma_j)
 //!
-//! (the reference g_0 cancels). A flip of site s multiplies p of every other site of a cluster with coefficient c by
-//! e^(-2 c prod sigma/kT): one of two constants. So no exponential is evaluated while the simulation runs.
+//! (the reference g_0 cancels). So no exponential is evaluated while the simulation runs: a hop multiplies the weights around by
+//! constants (see [`HopStencil`]), and the rest of X depends on few sites (see [`LocalTable`]).
 
 use crate::{GridNetwork, HoppingError, KraModel, Mechanism};
 use scalade_crystal::{LatticeSite, SiteGrid};
@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 
 /// Sites whose occupation is looked up in a table, at most: 2^12 entries of each table stay in cache.
 const PATTERN_BITS: usize = 12;
+
+/// Largest magnitude of the exponent of a local bound: beyond what the product of two doubles can hold, and such that the sum with two
+/// exponents of doubles, whatever is taken as its reference, fits the 16 bits of the fast engine's states.
+pub(crate) const EXPONENT_LIMIT: i32 = 4096;
 
 /// Sites beside one another in clusters: other sites as indices `[cell][term][other]`, factor pairs by parity of the occupied sites.
 #[derive(Clone, Debug)]
@@ -28,6 +32,106 @@ impl FactorStencil {
     pub fn of(&self, cell: usize) -> &[u32] {
         let width = self.others * self.factors.len();
         &self.indices[cell * width..(cell + 1) * width]
+    }
+}
+
+/// Terms with the same number of other sites: one factor pair each, by parity of the occupied ones among the first end and the others.
+#[derive(Clone, Debug)]
+pub(crate) struct FactorGroup {
+    pub others: usize,
+    pub factors: Vec<[f64; 2]>,
+}
+
+/// What a hop along a bond type changes: weights of sites and patterns of bonds around.
+///
+/// A hop flips both ends, a and b, whose spins are opposite. The product over a cluster that holds both stays; one with coefficient c
+/// that holds a alone changes ln p of its other sites by -2 c prod sigma/kT, and one that holds b alone by the same with the sign of
+/// sigma_b = -sigma_a. So terms with the same other sites are merged into the coefficient c_a - c_b, and many cancel by symmetry.
+#[derive(Clone, Debug)]
+pub(crate) struct HopStencil {
+    /// The longest terms first; every site has a term of its own, of factor 1 if need be.
+    pub groups: Vec<FactorGroup>,
+    /// For every bond whose local table sees an end of the hop, the bits to flip in its pattern.
+    pub masks: Vec<u32>,
+    /// Number of other sites, all terms together: where the bonds begin in a row.
+    pub sites: usize,
+    /// `[class of the cell][k]`: index of a site less that of the bond's first end, then index of a bond less that of the bond.
+    offsets: Vec<u32>,
+}
+
+impl HopStencil {
+    /// Offsets of the other sites of all terms, and of the bonds, for a hop from a cell of this class (see [`CellClasses`]); to be
+    /// added with wrapping.
+    #[inline]
+    pub fn row(&self, class: u32) -> (&[u32], &[u32]) {
+        let width = self.sites + self.masks.len();
+        let start = class as usize * width;
+        self.offsets[start..start + width].split_at(self.sites)
+    }
+}
+
+/// For every site, its bonds with the sites at their other ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Incident {
+    bonds: Vec<[u32; 2]>,
+    start: Vec<u32>,
+}
+
+impl Incident {
+    pub fn new(network: &GridNetwork) -> Self {
+        let (mut bonds, mut start) = (Vec::new(), vec![0]);
+        for site in 0..network.grid().sites() {
+            for bond in network.incident(site) {
+                let [a, b] = network.ends()[*bond as usize];
+                bonds.push([*bond, if a as usize == site { b } else { a }]);
+            }
+            start.push(bonds.len() as u32);
+        }
+        Self { bonds, start }
+    }
+
+    /// Bonds of a site, with the other ends.
+    #[inline]
+    pub fn of(&self, site: u32) -> &[[u32; 2]] {
+        &self.bonds[self.start[site as usize] as usize..self.start[site as usize + 1] as usize]
+    }
+
+    /// The most bonds of a site.
+    pub fn most(&self) -> usize {
+        self.start.windows(2).map(|w| (w[1] - w[0]) as usize).max().unwrap_or(0)
+    }
+}
+
+/// Cells by how the offsets within reach wrap around the grid: equal classes have equal differences of indices.
+#[derive(Clone, Debug)]
+pub(crate) struct CellClasses {
+    /// Class of every cell.
+    pub of: Vec<u32>,
+    /// A cell of every class.
+    cells: Vec<usize>,
+}
+
+impl CellClasses {
+    fn new(grid: &SiteGrid, reach: [[i32; 2]; 3]) -> Self {
+        let dims = grid.dims();
+        let mut known: BTreeMap<[i64; 3], u32> = BTreeMap::new();
+        let (mut of, mut cells) = (Vec::with_capacity(grid.cells()), Vec::new());
+        for cell in 0..grid.cells() {
+            let at = grid.site(cell * grid.basis()).cell;
+            let key = std::array::from_fn(|a| {
+                let place = i64::from(at[a]);
+                let inside =
+                    place + i64::from(reach[a][0]) >= 0 && place + i64::from(reach[a][1]) < dims[a] as i64;
+                if inside { -1 } else { place }
+            });
+            let next = known.len() as u32;
+            let class = *known.entry(key).or_insert(next);
+            if class == next && cells.len() == next as usize {
+                cells.push(cell);
+            }
+            of.push(class);
+        }
+        Self { of, cells }
     }
 }
 
@@ -72,32 +176,100 @@ fn seen_from(terms: &[Term], grid: &SiteGrid, basis: usize) -> Vec<Term> {
     merged.into_values().filter(|t| t.1 != 0.0).collect()
 }
 
-/// Factor stencils of one sublattice, by number of other sites (1, 2, ...).
-fn factor_stencils(terms: &[Term], grid: &SiteGrid, basis: usize, thermal_ev: f64) -> Vec<FactorStencil> {
-    let largest = terms.iter().map(|t| t.0.len()).max().unwrap_or(0);
-    (1..=largest)
-        .map(|others| {
-            let chosen: Vec<&Term> = terms.iter().filter(|t| t.0.len() == others).collect();
-            // prod sigma of the others + 1 sites is +1 where the number of vacant sites is even.
-            let factors = chosen
-                .iter()
-                .map(|t| {
-                    std::array::from_fn(|parity| {
-                        let sign = if (others + 1 - parity).is_multiple_of(2) { 1.0 } else { -1.0 };
-                        (-2.0 * t.1 * sign / thermal_ev).exp()
-                    })
-                })
-                .collect();
-            let mut indices = Vec::with_capacity(grid.cells() * others * chosen.len());
-            for cell in 0..grid.cells() {
-                let from = cell * grid.basis() + basis;
-                for term in &chosen {
-                    indices.extend(term.0.iter().map(|s| grid.offset(from, *s) as u32));
+/// What a bond type's hop changes, before it is laid out: terms c_a - c_b by their other sites, and bonds with their bits.
+struct HopTerms {
+    /// By number of other sites.
+    terms: Vec<Vec<Term>>,
+    /// First end's site, bond type, bits.
+    seen: Vec<(LatticeSite, usize, u32)>,
+}
+
+impl HopTerms {
+    fn new(network: &GridNetwork, kind: usize, seen: &[Vec<Term>], tables: &[LocalTable]) -> Self {
+        let (grid, bonds) = (network.grid(), network.network().bonds());
+        let from = LatticeSite { cell: [0; 3], basis: bonds[kind].from };
+        let to = bonds[kind].to;
+        let index = |s: LatticeSite| grid.offset(from.basis, s);
+        let mut merged: BTreeMap<Vec<usize>, Term> = BTreeMap::new();
+        let mut patterns: BTreeMap<(usize, usize), (LatticeSite, u32)> = BTreeMap::new();
+        for (end, other_end, sign) in [(from, to, 1.0), (to, from, -1.0)] {
+            for (others, coefficient) in &seen[end.basis] {
+                let others: Vec<LatticeSite> = others.iter().map(|s| shifted(*s, end.cell, 1)).collect();
+                let mut key: Vec<usize> = others.iter().map(|s| index(*s)).collect();
+                if !key.contains(&index(other_end)) {
+                    key.sort_unstable();
+                    merged.entry(key).or_insert((others, 0.0)).1 += sign * coefficient;
                 }
             }
-            FactorStencil { others, factors, indices }
-        })
-        .collect()
+            for (kind, table) in tables.iter().enumerate() {
+                for (bit, site) in table.sites.iter().enumerate().filter(|s| s.1.basis == end.basis) {
+                    let first = LatticeSite { basis: bonds[kind].from, ..shifted(end, site.cell, -1) };
+                    patterns.entry((index(first), kind)).or_insert((first, 0)).1 ^= 1 << bit;
+                }
+            }
+        }
+        merged.retain(|_, term| term.1 != 0.0 && !term.0.is_empty());
+        // A term of its own for every site.
+        let alone: Vec<LatticeSite> = merged.values().flat_map(|t| t.0.clone()).collect();
+        for site in alone {
+            merged.entry(vec![index(site)]).or_insert((vec![site], 0.0));
+        }
+        let merged: Vec<Term> = merged.into_values().collect();
+        let longest = merged.iter().map(|t| t.0.len()).max().unwrap_or(0);
+        let terms =
+            (1..=longest).map(|n| merged.iter().filter(|t| t.0.len() == n).cloned().collect()).collect();
+        let seen = patterns.into_iter().map(|((_, kind), (first, mask))| (first, kind, mask)).collect();
+        Self { terms, seen }
+    }
+
+    fn sites(&self) -> impl Iterator<Item = &LatticeSite> {
+        self.terms.iter().rev().flatten().flat_map(|t| &t.0)
+    }
+
+    fn lay_out(
+        &self,
+        network: &GridNetwork,
+        kind: usize,
+        cells: &CellClasses,
+        thermal_ev: f64,
+    ) -> HopStencil {
+        let grid = network.grid();
+        let from = network.network().bonds()[kind].from;
+        let groups = self.terms.iter().enumerate().rev();
+        let groups = groups
+            .map(|(k, terms)| {
+                let others = k + 1;
+                // prod sigma of the others + 1 sites is +1 where the number of vacant sites is even.
+                let factors = terms
+                    .iter()
+                    .map(|t| {
+                        std::array::from_fn(|parity| {
+                            let sign = if (others + 1 - parity).is_multiple_of(2) { 1.0 } else { -1.0 };
+                            (-2.0 * t.1 * sign / thermal_ev).exp()
+                        })
+                    })
+                    .collect();
+                FactorGroup { others, factors }
+            })
+            .collect();
+        let mut offsets = Vec::new();
+        for cell in &cells.cells {
+            let site = cell * grid.basis() + from;
+            let bond = cell * network.types() + kind;
+            offsets.extend(self.sites().map(|s| (grid.offset(site, *s) as u32).wrapping_sub(site as u32)));
+            offsets.extend(self.seen.iter().map(|(first, kind, _)| {
+                let there = grid.offset(site, *first) / grid.basis() * network.types() + kind;
+                (there as u32).wrapping_sub(bond as u32)
+            }));
+        }
+        let masks = self.seen.iter().map(|s| s.2).collect();
+        HopStencil { groups, masks, sites: self.sites().count(), offsets }
+    }
+}
+
+/// A site moved by a number of times a cell.
+fn shifted(site: LatticeSite, by: [i32; 3], times: i32) -> LatticeSite {
+    LatticeSite { cell: std::array::from_fn(|a| site.cell[a] + times * by[a]), ..site }
 }
 
 /// Local part of a rate for one pattern.
@@ -120,10 +292,8 @@ pub(crate) struct LocalEntry {
 pub(crate) struct LocalTable {
     /// Sites of the pattern, relative to the cell of the bond's first end; bit k of a pattern is 1 where site k is occupied.
     pub sites: Vec<LatticeSite>,
-    /// Per pattern.
-    pub entries: Vec<LocalEntry>,
-    /// Per pattern: ceil(log2) of an upper bound of activation times coupling, whatever the outer sites hold.
-    pub exponent: Vec<i32>,
+    /// Where the entries begin, one per pattern.
+    pub start: u32,
     /// Terms of C that reach beyond the pattern.
     pub outer: Option<OuterTerms>,
     /// Surroundings that count in n but are not in the pattern: weights and indices `[cell][k]`.
@@ -131,6 +301,9 @@ pub(crate) struct LocalTable {
     /// Slopes for them by mechanism: eV per count.
     pub slopes_ev: [f64; 2],
 }
+
+/// A local entry and ceil(log2) of an upper bound of its activation times coupling, whatever the outer sites hold.
+type Pattern = (LocalEntry, i32);
 
 /// Terms of the coupling C outside the pattern: other sites `[cell][term][other]` of varying number, factors by parity.
 #[derive(Clone, Debug)]
@@ -171,10 +344,16 @@ struct Role {
 /// Everything the fast engine looks up.
 #[derive(Clone, Debug)]
 pub(crate) struct Compiled {
-    /// Per sublattice: stencils by number of other sites.
-    pub stencils: Vec<Vec<FactorStencil>>,
+    /// Per bond type.
+    pub hops: Vec<HopStencil>,
+    /// For the rows of those.
+    pub cells: CellClasses,
     /// Per bond type.
     pub tables: Vec<LocalTable>,
+    /// Their entries, one table after the other, each at a multiple of its size: a bit of a pattern is one of the index too.
+    pub entries: Vec<LocalEntry>,
+    /// Per entry: a bound of ceil(log2) of activation times coupling, whatever the outer sites hold.
+    pub exponents: Vec<i16>,
     /// kT, eV.
     pub thermal_ev: f64,
 }
@@ -190,12 +369,39 @@ impl Compiled {
         let grid = network.grid();
         let terms = reduced_terms(hamiltonian, coefficients_ev, grid);
         let seen: Vec<Vec<Term>> = (0..grid.basis()).map(|b| seen_from(&terms, grid, b)).collect();
-        let stencils =
-            seen.iter().enumerate().map(|(b, t)| factor_stencils(t, grid, b, thermal_ev)).collect();
-        let tables = (0..network.types())
-            .map(|kind| local_table(network, kind, &seen, model, thermal_ev))
-            .collect::<Result<Vec<_>, _>>()?;
-        Ok(Self { stencils, tables, thermal_ev })
+        let (mut tables, mut entries, mut exponents) = (Vec::new(), Vec::new(), Vec::new());
+        for kind in 0..network.types() {
+            let (mut table, patterns) = local_table(network, kind, &seen, model, thermal_ev)?;
+            let start = entries.len().next_multiple_of(patterns.len());
+            table.start = start as u32;
+            entries.resize(start, patterns[0].0);
+            exponents.resize(start, 0);
+            for (entry, exponent) in patterns {
+                if exponent > EXPONENT_LIMIT {
+                    let want =
+                        "local rates must fit a double: raise the temperature or check the coefficients";
+                    let what = "log2 of a local rate";
+                    return Err(HoppingError::Parameter { what, value: f64::from(exponent), want });
+                }
+                entries.push(entry);
+                // From below a bound may be loose.
+                exponents.push(exponent.max(-EXPONENT_LIMIT) as i16);
+            }
+            tables.push(table);
+        }
+        let terms: Vec<HopTerms> =
+            (0..network.types()).map(|kind| HopTerms::new(network, kind, &seen, &tables)).collect();
+        let mut reach = [[0; 2]; 3];
+        let firsts = terms.iter().flat_map(|t| t.seen.iter().map(|s| &s.0));
+        for site in terms.iter().flat_map(HopTerms::sites).chain(firsts) {
+            for (axis, cell) in reach.iter_mut().zip(site.cell) {
+                *axis = [axis[0].min(cell), axis[1].max(cell)];
+            }
+        }
+        let cells = CellClasses::new(grid, reach);
+        let lay_out = |(kind, t): (usize, &HopTerms)| t.lay_out(network, kind, &cells, thermal_ev);
+        let hops = terms.iter().enumerate().map(lay_out).collect();
+        Ok(Self { hops, cells, tables, entries, exponents, thermal_ev })
     }
 }
 
@@ -220,7 +426,7 @@ fn local_table(
     seen: &[Vec<Term>],
     model: &KraModel,
     thermal_ev: f64,
-) -> Result<LocalTable, HoppingError> {
+) -> Result<(LocalTable, Vec<Pattern>), HoppingError> {
     let (grid, bond) = (network.grid(), &network.network().bonds()[kind]);
     let index = |s: LatticeSite| grid.offset(bond.from, s);
     let mut roles: BTreeMap<usize, (LatticeSite, Role)> = BTreeMap::new();
@@ -294,21 +500,20 @@ fn fill(
     inner: &[(Vec<usize>, f64)],
     outer: &[Term],
     outer_count: &[(LatticeSite, u32)],
-) -> LocalTable {
+) -> (LocalTable, Vec<Pattern>) {
     let grid = network.grid();
     let from = network.network().bonds()[kind].from;
     let outer_bound: f64 = outer.iter().map(|t| 2.0 * t.1.abs() / thermal_ev).sum();
     let outer_max: u32 = outer_count.iter().map(|o| o.1).sum();
-    let patterns = 1usize << roles.len();
+    let mut patterns = Vec::with_capacity(1 << roles.len());
     let mut out = LocalTable {
         sites: roles.iter().map(|r| r.0).collect(),
-        entries: Vec::with_capacity(patterns),
-        exponent: Vec::with_capacity(patterns),
+        start: 0,
         outer: None,
         outer_count: None,
         slopes_ev: [model.odh.slope_ev, model.tsh.slope_ev],
     };
-    for pattern in 0..patterns {
+    for pattern in 0..1usize << roles.len() {
         let bit = |k: usize| pattern >> k & 1 == 1;
         let spin = |k: usize| if bit(k) { 1.0 } else { -1.0 };
         let vacant: u32 = roles.iter().enumerate().filter(|r| !bit(r.0)).map(|r| r.1.1.common).sum();
@@ -322,14 +527,14 @@ fn fill(
         // ln of the largest product of activation and coupling, raised by more than its rounding.
         let log_bound =
             local.paths.ln() + (2.0 * c - local.kra_ev) / thermal_ev + outer_bound + count_bound + 1e-9;
-        out.entries.push(LocalEntry {
+        let entry = LocalEntry {
             activation: local.paths * (-local.kra_ev / thermal_ev).exp(),
             coupling: (2.0 * c / thermal_ev).exp(),
             paths: local.paths,
             kra_ev: local.kra_ev,
             tsh: local.mechanism == Mechanism::Tsh,
-        });
-        out.exponent.push((log_bound / std::f64::consts::LN_2).ceil() as i32);
+        };
+        patterns.push((entry, (log_bound / std::f64::consts::LN_2).ceil() as i32));
     }
     if !outer.is_empty() {
         // e^(2 c prod sigma/kT) over sites that do not include the ends: the factor of a stencil one site short, inverted.
@@ -363,5 +568,5 @@ fn fill(
         let weights = outer_count.iter().map(|o| o.1).collect();
         out.outer_count = Some((weights, crate::network::indices(grid, from, &sites)));
     }
-    out
+    (out, patterns)
 }

@@ -12,42 +12,53 @@
 //! Each bound is checked against the rate at every trial and never clamped from above; a class index above the range files everything
 //! anew with another reference. Bonds whose bound lies below the range are filed at its lower end: still an upper bound, only a
 //! loose one.
+//!
+//! What a hop touches depends on the state at random, so that branches on it would be mispredicted half of the time: the loops after a
+//! hop write every candidate to a list and advance its length by whether it belongs there.
 
-use crate::compile::{Compiled, FactorStencil};
+use crate::compile::{Compiled, HopStencil, Incident};
 use crate::error::exceeds;
 use crate::{Attempt, Engine, GridNetwork, HoppingError, KraModel, Mechanism, RateParameters, Trajectory};
 use scalade_handoff::{LatticeEnergy, LatticeHamiltonian};
 use scalade_numerics::Philox;
 
-/// Class of a bond that cannot hop.
-const IDLE: u8 = u8::MAX;
+/// Class of a bond that cannot hop: the last list, above all classes and of no weight.
+const IDLE: u8 = 63;
+/// Bound of the local exponent of an idle bond: above every exponent (see [`crate::compile::EXPONENT_LIMIT`]), so that none rises above
+/// it.
+const IDLE_LOCAL: i16 = i16::MAX / 2;
+/// Level of an idle bond: above the class of every two exponents and [`IDLE_LOCAL`], so that none rises above it.
+const IDLE_LEVEL: i16 = i16::MAX;
+/// Exponents of site weights are counted from here: p < 2^(exponent - 1022), the exponent as in the bits of the double.
+const BIAS: i32 = 1022;
+/// Classes that a trial looks through without branches.
+const SCANNED: usize = 5;
 /// Hops between two comparisons of the site weights with ones computed anew.
 const RESYNC_HOPS: u64 = 1 << 20;
 /// Largest relative drift of the site weights in that many hops.
 const DRIFT_LIMIT: f64 = 1e-8;
 
-/// A site's weight p with its bound 2^exponent > p.
+/// A site's weight p with a bound of it.
 #[derive(Clone, Copy, Debug)]
 struct SiteState {
     weight: f64,
-    /// 2^exponent; 0 where the bound is void.
-    upper: f64,
-    exponent: i32,
+    /// p is below 2^(exponent - [`BIAS`]).
+    exponent: i16,
     occupied: u8,
 }
 
 /// Where a bond is filed.
 #[derive(Clone, Copy, Debug)]
 struct BondState {
-    /// The exponent under which it is filed, meaningful unless idle.
-    sum: i32,
-    /// A bound of the exponent of its local table entry; the sum is never below the ends' exponents plus this.
-    local: i32,
+    /// Index of its local table entry: start of its type's table plus occupations of the pattern's sites.
+    entry: u32,
     /// Index in its class list.
     place: u32,
-    /// Occupations of the sites of its local table.
-    pattern: u16,
-    /// Class, or [`IDLE`].
+    /// A bound of the exponent of its local table entry, or [`IDLE_LOCAL`].
+    local: i16,
+    /// Its class, or [`IDLE_LEVEL`]. The class of the ends' exponents plus `local` is never above it.
+    level: i16,
+    /// The list it is in, or [`IDLE`].
     class: u8,
     /// Bond type.
     kind: u8,
@@ -57,7 +68,12 @@ struct BondState {
 #[derive(Clone, Debug)]
 struct Filing {
     bonds: Vec<BondState>,
-    lists: Vec<Vec<u32>>,
+    /// By class, the bonds that are not filed in the last one.
+    lists: [Vec<u32>; 64],
+    /// 2^class, 0 for the last list.
+    weights: [u64; 64],
+    /// Number of classes.
+    classes: i16,
     /// Sum over classes c of the number of bonds in it times 2^c.
     total: u64,
     /// Class = sum of exponents + offset.
@@ -67,42 +83,37 @@ struct Filing {
 }
 
 impl Filing {
-    /// Files an active bond under a new sum of exponents; true if its bound is above the range.
-    #[inline]
-    fn file_at(&mut self, bond: usize, sum: i32) -> bool {
-        self.bonds[bond].sum = sum;
-        let class = (sum + self.offset).max(0);
-        if class >= self.lists.len() as i32 {
-            return true;
-        }
-        self.place_in(bond, class as u8);
-        false
-    }
-
-    #[inline]
-    fn place_in(&mut self, bond: usize, class: u8) {
-        let BondState { class: old, place, .. } = self.bonds[bond];
-        if class == old {
-            return;
-        }
-        if old != IDLE {
-            let list = &mut self.lists[usize::from(old)];
-            if let Some(last) = list.pop()
-                && last as usize != bond
-            {
-                list[place as usize] = last;
-                self.bonds[last as usize].place = place;
+    /// Moves bonds to the lists of their levels, idle ones to [`IDLE`]; true if a level is above the range (then all must be filed
+    /// anew).
+    fn place(&mut self, due: &[u32]) -> bool {
+        let (bonds, lists, weights) = (self.bonds.as_mut_slice(), &mut self.lists, &self.weights);
+        let (mut total, mut top, mut above) = (self.total, self.top, false);
+        for bond in due {
+            let BondState { class: old, place, level, .. } = bonds[*bond as usize];
+            let within = level < self.classes;
+            above |= !within && level != IDLE_LEVEL;
+            let class = if within { level as u8 } else { IDLE };
+            if class == old {
+                continue;
             }
-            self.total -= 1 << old;
+            let list = &mut lists[usize::from(old & 63)];
+            if let Some(last) = list.pop() {
+                // The last one may be the bond itself: then its slot is gone, and its place is set anew below.
+                if let Some(slot) = list.get_mut(place as usize) {
+                    *slot = last;
+                }
+                bonds[last as usize].place = place;
+            }
+            let list = &mut lists[usize::from(class & 63)];
+            let state = &mut bonds[*bond as usize];
+            state.place = list.len() as u32;
+            state.class = class;
+            list.push(*bond);
+            total = total + weights[usize::from(class & 63)] - weights[usize::from(old & 63)];
+            top = top.max(if within { usize::from(class) } else { 0 });
         }
-        if class != IDLE {
-            let list = &mut self.lists[usize::from(class)];
-            self.bonds[bond].place = list.len() as u32;
-            list.push(bond as u32);
-            self.total += 1 << class;
-            self.top = self.top.max(usize::from(class));
-        }
-        self.bonds[bond].class = class;
+        (self.total, self.top) = (total, top);
+        above
     }
 }
 
@@ -122,17 +133,14 @@ pub struct FastEngine<'a> {
     energy: LatticeEnergy,
     prefactor_hz: f64,
     sites: Vec<SiteState>,
-    cell_of: Vec<u32>,
-    /// For every site the bonds whose pattern holds it, with its bit.
-    seen_by: Vec<(u32, u16)>,
-    seen_start: Vec<u32>,
-    /// Exponents of all local tables one after the other, and where each bond type's begin.
-    exponents: Vec<i32>,
-    table_start: Vec<u32>,
+    incident: Incident,
     filing: Filing,
     scale: f64,
-    dirty: Vec<u32>,
-    dirty_count: usize,
+    /// Lists of the current hop, with room for all that one hop can list and one more: sites that rose above their bound, bonds whose
+    /// local exponent did, and bonds that are to be placed.
+    risen_sites: Vec<u32>,
+    risen_bonds: Vec<u32>,
+    due: Vec<u32>,
     trajectory: Trajectory,
     rng: Philox,
     time_s: f64,
@@ -169,48 +177,43 @@ impl<'a> FastEngine<'a> {
             Compiled::new(network, hamiltonian, coefficients_ev, model, parameters.thermal_energy_ev())?;
         let bonds = network.ends().len();
         // Room for every bond in the highest class without overflow of the 64-bit total.
-        let classes = 63 - (usize::BITS - bonds.leading_zeros()) as usize;
-        let (seen_by, seen_start) = reverse_patterns(network, &compiled);
-        let mut table_start = Vec::new();
-        let mut exponents = Vec::new();
-        for table in &compiled.tables {
-            table_start.push(exponents.len() as u32);
-            exponents.extend_from_slice(&table.exponent);
-        }
-        let per_basis =
-            |stencils: &Vec<FactorStencil>| stencils.iter().map(|s| s.others * s.factors.len()).sum();
-        let updates: usize = compiled.stencils.iter().map(per_basis).max().unwrap_or(0);
+        let classes = 63 - (usize::BITS - bonds.leading_zeros()) as i16;
+        let mut lists: [Vec<u32>; 64] = std::array::from_fn(|_| Vec::new());
+        lists[usize::from(IDLE)] = (0..bonds as u32).collect();
         let filed = |b: usize| BondState {
-            sum: 0,
-            local: 0,
-            place: 0,
-            pattern: 0,
+            entry: compiled.tables[b % network.types()].start,
+            place: b as u32,
+            local: IDLE_LOCAL,
+            level: IDLE_LEVEL,
             class: IDLE,
             kind: (b % network.types()) as u8,
         };
         let bond_states = (0..bonds).map(filed).collect();
-        let idle = SiteState { weight: 1.0, upper: 0.0, exponent: 0, occupied: 0 };
+        let idle = SiteState { weight: 1.0, exponent: 0, occupied: 0 };
+        let sites_at_once = compiled.hops.iter().map(|h| h.sites).max().unwrap_or(0);
+        let bonds_at_once = compiled.hops.iter().map(|h| h.masks.len()).max().unwrap_or(0);
+        let incident = Incident::new(network);
+        let room = bonds_at_once + incident.most() * (sites_at_once + 2) + 1;
         let mut out = Self {
             network,
             compiled,
             energy,
             prefactor_hz: parameters.prefactor_hz,
             sites: vec![idle; grid.sites()],
-            cell_of: (0..grid.sites()).map(|s| (s / grid.basis()) as u32).collect(),
-            seen_by,
-            seen_start,
-            exponents,
-            table_start,
+            incident,
             filing: Filing {
                 bonds: bond_states,
-                lists: vec![Vec::new(); classes],
+                lists,
+                weights: std::array::from_fn(|c| if c == usize::from(IDLE) { 0 } else { 1 << c }),
+                classes,
                 total: 0,
                 offset: 0,
                 top: 0,
             },
             scale: 1.0,
-            dirty: vec![0; 2 * updates + 4],
-            dirty_count: 0,
+            risen_sites: vec![0; sites_at_once + 1],
+            risen_bonds: vec![0; bonds_at_once + 1],
+            due: vec![0; room],
             trajectory: Trajectory::new(network, occupied),
             rng,
             time_s: 0.0,
@@ -234,14 +237,12 @@ impl<'a> FastEngine<'a> {
                 return Err(HoppingError::Parameter { what: "exp(field/kT)", value: weight, want });
             }
             self.sites[site].weight = weight;
-            self.sites[site].renew();
         }
-        for site in 0..self.sites.len() {
-            if self.sites[site].occupied == 1 {
-                for k in self.seen_start[site]..self.seen_start[site + 1] {
-                    let (bond, bit) = self.seen_by[k as usize];
-                    self.filing.bonds[bond as usize].pattern |= bit;
-                }
+        let grid = *self.network.grid();
+        for (bond, state) in self.filing.bonds.iter_mut().enumerate() {
+            let from = self.network.ends()[bond][0] as usize;
+            for (bit, site) in self.compiled.tables[usize::from(state.kind)].sites.iter().enumerate() {
+                state.entry |= u32::from(self.sites[grid.offset(from, *site)].occupied) << bit;
             }
         }
         self.rebound()
@@ -263,23 +264,22 @@ impl<'a> FastEngine<'a> {
     /// Files every bond anew, with the highest class in use three quarters up the range.
     fn rebound(&mut self) -> Result<(), HoppingError> {
         self.rebounds += 1;
-        for list in &mut self.filing.lists {
-            list.clear();
+        for site in &mut self.sites {
+            site.tighten();
         }
-        self.filing.total = 0;
-        self.filing.top = 0;
         let mut highest = i32::MIN;
         for bond in 0..self.filing.bonds.len() {
-            self.filing.bonds[bond].class = IDLE;
-            if let Some((sum, _)) = self.exponent_sum(bond) {
-                highest = highest.max(sum);
+            self.filing.bonds[bond].level = IDLE_LEVEL;
+            self.filing.place(&[bond as u32]);
+            if self.can_hop(bond) {
+                highest = highest.max(self.exponent_sum(bond));
             }
         }
         if highest == i32::MIN {
             return Err(HoppingError::Stuck { total_hz: 0.0, events: self.trajectory.events() });
         }
-        self.filing.offset = (self.filing.lists.len() as i32) * 3 / 4 - highest;
-        self.scale = (-f64::from(self.filing.offset)).exp2();
+        self.filing.offset = i32::from(self.filing.classes) * 3 / 4 - highest;
+        self.scale = (-f64::from(self.filing.offset + 2 * BIAS)).exp2();
         if !self.scale.is_normal() {
             return Err(HoppingError::Stuck { total_hz: self.scale, events: self.trajectory.events() });
         }
@@ -290,158 +290,70 @@ impl<'a> FastEngine<'a> {
         Ok(())
     }
 
-    /// Exponent of the local table entry of a bond.
+    /// Whether the ends of a bond are an occupied and a vacant site.
     #[inline]
-    fn local_exponent(&self, state: &BondState) -> i32 {
-        self.exponents[self.table_start[usize::from(state.kind)] as usize + usize::from(state.pattern)]
-    }
-
-    /// Sum of the exponents of a bond's bounds and the local one; none if it cannot hop.
-    fn exponent_sum(&self, bond: usize) -> Option<(i32, i32)> {
+    fn can_hop(&self, bond: usize) -> bool {
         let [a, b] = self.network.ends()[bond];
-        let (a, b) = (&self.sites[a as usize], &self.sites[b as usize]);
-        if a.occupied == b.occupied {
-            return None;
-        }
-        let local = self.local_exponent(&self.filing.bonds[bond]);
-        Some((a.exponent + b.exponent + local, local))
+        self.sites[a as usize].occupied != self.sites[b as usize].occupied
     }
 
-    /// Puts a bond into its class from scratch; true if its bound is above the range.
-    fn file(&mut self, bond: usize) -> bool {
-        match self.exponent_sum(bond) {
-            None => {
-                self.filing.place_in(bond, IDLE);
-                false
-            }
-            Some((sum, local)) => {
-                self.filing.bonds[bond].local = local;
-                self.filing.file_at(bond, sum)
-            }
-        }
-    }
-
-    /// Flips a site: weights of the sites that share a cluster, patterns of the bonds around.
-    fn flip(&mut self, site: usize) {
-        let cell = self.cell_of[site] as usize;
-        let basis = site - cell * self.network.grid().basis();
-        let here = self.sites[site].occupied;
-        // Slices and a plain counter: the loops below are where the time goes. The list has room for every update of two flips.
-        let sites = self.sites.as_mut_slice();
-        let dirty = self.dirty.as_mut_slice();
-        let mut count = self.dirty_count;
-        for stencil in &self.compiled.stencils[basis] {
-            let row = stencil.of(cell);
-            match stencil.others {
-                1 => {
-                    for (other, factor) in row.iter().zip(&stencil.factors) {
-                        let state = &mut sites[*other as usize];
-                        dirty[count] = *other;
-                        count += state.scale(factor[usize::from((here ^ state.occupied) & 1)]);
-                    }
-                }
-                2 => {
-                    for (others, factor) in row.chunks_exact(2).zip(&stencil.factors) {
-                        let [a, b] = [others[0], others[1]];
-                        let parity = here ^ sites[a as usize].occupied ^ sites[b as usize].occupied;
-                        let factor = factor[usize::from(parity & 1)];
-                        dirty[count] = a;
-                        count += sites[a as usize].scale(factor);
-                        dirty[count] = b;
-                        count += sites[b as usize].scale(factor);
-                    }
-                }
-                n => {
-                    for (others, factor) in row.chunks_exact(n).zip(&stencil.factors) {
-                        let parity = others.iter().fold(here, |p, s| p ^ sites[*s as usize].occupied);
-                        for other in others {
-                            dirty[count] = *other;
-                            count += sites[*other as usize].scale(factor[usize::from(parity & 1)]);
-                        }
-                    }
-                }
-            }
-        }
-        let state = &mut sites[site];
-        state.weight = 1.0 / state.weight;
-        state.occupied ^= 1;
-        state.upper = 0.0;
-        dirty[count] = site as u32;
-        self.dirty_count = count + 1;
-        let (start, end) = (self.seen_start[site] as usize, self.seen_start[site + 1] as usize);
-        let bonds = self.filing.bonds.as_mut_slice();
-        for (bond, bit) in &self.seen_by[start..end] {
-            bonds[*bond as usize].pattern ^= bit;
-        }
-    }
-
-    /// Files a bond higher if its bound has risen above where it is filed; true if it is above the range.
+    /// Sum of the exponents of the bounds of a bond's ends and of its local table entry.
     #[inline]
-    fn raise(&mut self, bond: usize) -> bool {
-        let state = self.filing.bonds[bond];
-        if state.class == IDLE {
-            return false;
-        }
+    fn exponent_sum(&self, bond: usize) -> i32 {
         let [a, b] = self.network.ends()[bond];
-        let sum = self.sites[a as usize].exponent + self.sites[b as usize].exponent + state.local;
-        sum > state.sum && self.filing.file_at(bond, sum)
+        let ends = i32::from(self.sites[a as usize].exponent) + i32::from(self.sites[b as usize].exponent);
+        ends + i32::from(self.compiled.exponents[self.filing.bonds[bond].entry as usize])
     }
 
-    /// Files a bond lower if its bound, with the tightest powers of two, is below where it is filed.
+    /// Puts a bond into its class from scratch.
+    fn file(&mut self, bond: usize) {
+        let active = self.can_hop(bond);
+        let class = (self.exponent_sum(bond) + self.filing.offset).max(0);
+        let state = &mut self.filing.bonds[bond];
+        state.local = if active { self.compiled.exponents[state.entry as usize] } else { IDLE_LOCAL };
+        state.level = if active { class as i16 } else { IDLE_LEVEL };
+        self.filing.place(&[bond as u32]);
+    }
+
+    /// Files a bond under its bound with the tightest powers of two, which is not above the one it is filed under.
     fn lower(&mut self, bond: usize) {
-        let [a, b] = self.network.ends()[bond];
-        let state = self.filing.bonds[bond];
-        let local = self.local_exponent(&state);
-        let sum = self.sites[a as usize].tighten() + self.sites[b as usize].tighten() + local;
-        if sum < state.sum {
-            self.filing.bonds[bond].local = local;
-            self.filing.file_at(bond, sum);
+        for end in self.network.ends()[bond] {
+            self.sites[end as usize].tighten();
         }
+        self.file(bond);
     }
 
-    /// Raises the bonds whose pattern holds a site and whose local exponent has risen; true if one is above the range.
-    fn raise_around(&mut self, site: usize) -> bool {
-        let (start, end) = (self.seen_start[site] as usize, self.seen_start[site + 1] as usize);
-        let mut above = false;
-        for k in start..end {
-            let bond = self.seen_by[k].0 as usize;
-            let state = self.filing.bonds[bond];
-            if state.class != IDLE {
-                let local = self.local_exponent(&state);
-                if local > state.local {
-                    self.filing.bonds[bond].local = local;
-                    above |= self.raise(bond);
-                }
-            }
+    /// Moves the ion on a bond with X = e^(-dE/2kT) and files the bonds around anew.
+    fn commit(&mut self, bond: usize, x: f64) -> Result<(), HoppingError> {
+        let ends = self.network.ends()[bond];
+        let [a, b] = ends.map(|s| s as usize);
+        let Compiled { hops, cells, exponents, .. } = &self.compiled;
+        let stencil = &hops[usize::from(self.filing.bonds[bond].kind)];
+        let (others, seen) = stencil.row(cells.of[bond / self.network.types()]);
+        let sites = self.sites.as_mut_slice();
+        let risen_sites = multiply(stencil, others, sites, ends[0], &mut self.risen_sites);
+        // With X = p_a p_b e^(2C/kT), the flips of both ends leave 1/(p_a e^(2C/kT)) = p_b/X and p_a/X.
+        let weights = [sites[a].weight, sites[b].weight];
+        for (end, weight) in [(a, weights[1] / x), (b, weights[0] / x)] {
+            sites[end].weight = weight;
+            sites[end].occupied ^= 1;
+            sites[end].tighten();
         }
-        above
-    }
-
-    /// Moves the ion and files the bonds around anew.
-    fn commit(&mut self, from: usize, to: usize) -> Result<(), HoppingError> {
-        self.dirty_count = 0;
-        self.flip(from);
-        self.flip(to);
-        let network = self.network;
-        let mut above = false;
-        for k in 0..self.dirty_count {
-            let site = self.dirty[k] as usize;
-            if self.sites[site].renew() > 0 && site != from && site != to {
-                for b in network.incident(site) {
-                    above |= self.raise(*b as usize);
-                }
-            }
+        let bonds = self.filing.bonds.as_mut_slice();
+        let masks = &stencil.masks;
+        let risen_bonds = flip_patterns(bond as u32, seen, masks, bonds, exponents, &mut self.risen_bonds);
+        let mut around = Around { bonds, offset: self.filing.offset, due: &mut self.due, count: 0 };
+        for end in ends {
+            around.renew(&self.incident, end, sites, exponents);
         }
-        for site in [from, to] {
-            for b in network.incident(site) {
-                above |= self.file(*b as usize);
-            }
+        around.raise_at(&self.incident, risen_sites, sites);
+        for other in risen_bonds {
+            let [a, b] = self.network.ends()[*other as usize].map(|s| &sites[s as usize]);
+            around.raise(*other, a, b);
         }
-        for site in [from, to] {
-            above |= self.raise_around(site);
-        }
+        let count = around.count;
         // A total near the bottom of the range means that all bounds have become loose.
-        if above || self.filing.total < 1 << 12 {
+        if self.filing.place(&self.due[..count]) || self.filing.total < 1 << 12 {
             self.rebound()?;
         }
         if self.trajectory.events() - self.synced_at >= RESYNC_HOPS {
@@ -461,7 +373,6 @@ impl<'a> FastEngine<'a> {
             let expected = if state.occupied == 1 { state.weight * shift } else { state.weight / shift };
             drift = drift.max((weight / expected - 1.0).abs());
             state.weight = weight;
-            state.renew();
         }
         let events = self.trajectory.events() - self.synced_at;
         self.synced_at = self.trajectory.events();
@@ -477,7 +388,7 @@ impl<'a> FastEngine<'a> {
     fn local_rate(&self, bond: usize) -> LocalRate {
         let [a, b] = self.network.ends()[bond];
         let table = &self.compiled.tables[usize::from(self.filing.bonds[bond].kind)];
-        let entry = &table.entries[usize::from(self.filing.bonds[bond].pattern)];
+        let entry = &self.compiled.entries[self.filing.bonds[bond].entry as usize];
         let mut x = self.sites[a as usize].weight * self.sites[b as usize].weight * entry.coupling;
         let mut activation = entry.activation;
         if table.outer.is_some() || table.outer_count.is_some() {
@@ -533,7 +444,21 @@ impl<'a> FastEngine<'a> {
         while self.filing.top > 0 && self.filing.lists[self.filing.top].is_empty() {
             self.filing.top -= 1;
         }
-        for (class, list) in self.filing.lists[..=self.filing.top].iter().enumerate().rev() {
+        // Most trials end within the classes at the top, at random: those are counted through without branches.
+        let mut top = self.filing.top;
+        if top >= SCANNED {
+            let (mut sum, mut below, mut down) = (0, 0, 0);
+            for k in 0..SCANNED {
+                let class = (top - k) & 63;
+                sum += (self.filing.lists[class].len() as u64) << class;
+                let beyond = rest >= sum;
+                down += usize::from(beyond);
+                below = if beyond { sum } else { below };
+            }
+            top -= down;
+            rest -= below;
+        }
+        for (class, list) in self.filing.lists[..=top].iter().enumerate().rev() {
             let share = (list.len() as u64) << class;
             if rest < share {
                 let bond = list[(rest >> class) as usize] as usize;
@@ -551,7 +476,7 @@ impl<'a> FastEngine<'a> {
 
     fn record(&mut self, bond: usize, from: usize, to: usize, local: LocalRate, forward: bool) {
         let table = &self.compiled.tables[usize::from(self.filing.bonds[bond].kind)];
-        let entry = &table.entries[usize::from(self.filing.bonds[bond].pattern)];
+        let entry = &self.compiled.entries[self.filing.bonds[bond].entry as usize];
         let tsh = entry.tsh;
         let mut kra = entry.kra_ev;
         if table.outer_count.is_some() {
@@ -570,53 +495,153 @@ impl<'a> FastEngine<'a> {
     }
 }
 
+/// Flips the bits of the ends of a hop in the patterns around; returns the bonds whose local exponent has risen.
+#[inline(never)]
+fn flip_patterns<'a>(
+    bond: u32,
+    row: &[u32],
+    masks: &[u32],
+    bonds: &mut [BondState],
+    exponents: &[i16],
+    risen: &'a mut [u32],
+) -> &'a [u32] {
+    let mut count = 0;
+    for (offset, mask) in row.iter().zip(masks) {
+        let other = bond.wrapping_add(*offset);
+        let state = &mut bonds[other as usize];
+        state.entry ^= mask;
+        let local = exponents[state.entry as usize];
+        risen[count] = other;
+        count += usize::from(local > state.local);
+        state.local = state.local.max(local);
+    }
+    &risen[..count]
+}
+
+/// What a hop does to the filing around: the bonds that must move are listed.
+struct Around<'a> {
+    bonds: &'a mut [BondState],
+    offset: i32,
+    due: &'a mut [u32],
+    count: usize,
+}
+
+impl Around<'_> {
+    /// Where the bonds of an end of the hop are due, whatever they were filed under.
+    #[inline(never)]
+    fn renew(&mut self, incident: &Incident, end: u32, sites: &[SiteState], exponents: &[i16]) {
+        let here = sites[end as usize];
+        for [bond, other] in incident.of(end) {
+            let there = &sites[*other as usize];
+            let state = &mut self.bonds[*bond as usize];
+            let local = exponents[state.entry as usize];
+            let class = class_of(&here, there, local, self.offset);
+            let active = here.occupied != there.occupied;
+            state.local = if active { local } else { IDLE_LOCAL };
+            state.level = if active { class } else { IDLE_LEVEL };
+            let list = if active { class } else { i16::from(IDLE) };
+            self.due[self.count] = *bond;
+            self.count += usize::from(list != i16::from(state.class));
+        }
+    }
+
+    /// Raises the bounds of sites, and bonds of theirs whose bound has risen above where they are filed.
+    #[inline(never)]
+    fn raise_at(&mut self, incident: &Incident, risen: &[u32], sites: &mut [SiteState]) {
+        for site in risen {
+            sites[*site as usize].tighten();
+            let here = sites[*site as usize];
+            for [bond, other] in incident.of(*site) {
+                self.raise(*bond, &here, &sites[*other as usize]);
+            }
+        }
+    }
+
+    /// Raises a bond if its bound has risen above where it is filed.
+    #[inline]
+    fn raise(&mut self, bond: u32, a: &SiteState, b: &SiteState) {
+        let state = &mut self.bonds[bond as usize];
+        let class = class_of(a, b, state.local, self.offset);
+        self.due[self.count] = bond;
+        self.count += usize::from(class > state.level);
+        state.level = state.level.max(class);
+    }
+}
+
+/// Class of a bound: of the exponents of a bond's ends and the one of its local table entry.
+#[inline]
+fn class_of(a: &SiteState, b: &SiteState, local: i16, offset: i32) -> i16 {
+    (i32::from(a.exponent) + i32::from(b.exponent) + i32::from(local) + offset).max(0) as i16
+}
+
 impl SiteState {
+    /// Exponent of the next power of two above the weight, from the bits of the double: weights are positive.
+    #[inline]
+    fn tightest(self) -> i16 {
+        (self.weight.to_bits() >> 52) as i16
+    }
+
+    /// Brings the bound to the next power of two above the weight.
+    #[inline]
+    fn tighten(&mut self) {
+        self.exponent = self.tightest();
+    }
+
     /// Multiplies the weight; 1 if it rose above its bound.
     #[inline]
     fn scale(&mut self, factor: f64) -> usize {
         self.weight *= factor;
-        usize::from(self.weight >= self.upper)
-    }
-
-    /// Brings the bound to the next power of two above the weight if the weight is not below the bound; returns the change of
-    /// the exponent.
-    #[inline]
-    fn renew(&mut self) -> i32 {
-        let before = self.exponent;
-        if self.weight >= self.upper { self.tighten() - before } else { 0 }
-    }
-
-    /// Brings the bound to the next power of two above the weight; returns the exponent.
-    #[inline]
-    fn tighten(&mut self) -> i32 {
-        // From the bits of the double: weights are positive and normal.
-        let biased = self.weight.to_bits() >> 52;
-        self.exponent = biased as i32 - 1022;
-        self.upper = f64::from_bits((biased + 1) << 52);
-        self.exponent
+        usize::from(self.tightest() > self.exponent)
     }
 }
 
-/// For every site, the bonds whose pattern holds it with its bit.
-fn reverse_patterns(network: &GridNetwork, compiled: &Compiled) -> (Vec<(u32, u16)>, Vec<u32>) {
-    let grid = network.grid();
-    let mut lists: Vec<Vec<(u32, u16)>> = vec![Vec::new(); grid.sites()];
-    for (kind, table) in compiled.tables.iter().enumerate() {
-        let from = network.network().bonds()[kind].from;
-        for cell in 0..grid.cells() {
-            let bond = (cell * network.types() + kind) as u32;
-            for (k, site) in table.sites.iter().enumerate() {
-                lists[grid.offset(cell * grid.basis() + from, *site)].push((bond, 1 << k));
+/// Multiplies the weights around a hop from or to `first`, the bond's first end, by the factors of a stencil; lists the sites that rose
+/// above their bound. Every site has a term of its own, and those come last: the weights are then complete.
+///
+/// Not inlined, as the loops below: what each of them needs fits in the registers, what all of them need does not.
+#[inline(never)]
+fn multiply<'a>(
+    stencil: &HopStencil,
+    mut others: &[u32],
+    sites: &mut [SiteState],
+    first: u32,
+    risen: &'a mut [u32],
+) -> &'a [u32] {
+    let here = sites[first as usize].occupied;
+    let mut count = 0;
+    for group in &stencil.groups {
+        let (row, rest) = others.split_at(group.others * group.factors.len());
+        others = rest;
+        match group.others {
+            1 => {
+                for (offset, factor) in row.iter().zip(&group.factors) {
+                    let other = first.wrapping_add(*offset);
+                    let state = &mut sites[other as usize];
+                    risen[count] = other;
+                    count += state.scale(factor[usize::from((here ^ state.occupied) & 1)]);
+                }
+            }
+            2 => {
+                for (offsets, factor) in row.chunks_exact(2).zip(&group.factors) {
+                    let [a, b] = [first.wrapping_add(offsets[0]), first.wrapping_add(offsets[1])];
+                    let parity = here ^ sites[a as usize].occupied ^ sites[b as usize].occupied;
+                    let factor = factor[usize::from(parity & 1)];
+                    sites[a as usize].weight *= factor;
+                    sites[b as usize].weight *= factor;
+                }
+            }
+            n => {
+                for (offsets, factor) in row.chunks_exact(n).zip(&group.factors) {
+                    let occupied = |s: &u32| sites[first.wrapping_add(*s) as usize].occupied;
+                    let parity = offsets.iter().fold(here, |p, s| p ^ occupied(s));
+                    for offset in offsets {
+                        sites[first.wrapping_add(*offset) as usize].weight *= factor[usize::from(parity & 1)];
+                    }
+                }
             }
         }
     }
-    let mut start = vec![0];
-    let mut out = Vec::new();
-    for list in lists {
-        out.extend(list);
-        start.push(out.len() as u32);
-    }
-    (out, start)
+    &risen[..count]
 }
 
 impl Engine for FastEngine<'_> {
@@ -644,7 +669,7 @@ impl Engine for FastEngine<'_> {
         let forward = self.sites[a].occupied == 1;
         let (from, to) = if forward { (a, b) } else { (b, a) };
         self.record(bond, from, to, local, forward);
-        self.commit(from, to)?;
+        self.commit(bond, local.x)?;
         Ok(Attempt::Hopped)
     }
 

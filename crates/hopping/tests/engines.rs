@@ -6,8 +6,8 @@ use scalade_crystal::{LatticeSite, SiteGrid};
 use scalade_handoff::{ClusterOrbit, LatticeEnergy, LatticeHamiltonian};
 use scalade_hopping::synthetic::{PairEnergy, lattice_gas, layered_host};
 use scalade_hopping::{
-    BarrierLaw, Engine, FastEngine, GridNetwork, HopNetwork, HopShell, KraModel, Paths, RateParameters,
-    ReferenceEngine, audit_detailed_balance, random_occupation,
+    Attempt, BarrierLaw, Engine, FastEngine, GridNetwork, HopNetwork, HopShell, KraModel, Paths,
+    RateParameters, ReferenceEngine, audit_detailed_balance, random_occupation,
 };
 use scalade_numerics::Philox;
 
@@ -233,4 +233,97 @@ fn both_engines_give_the_same_clock_and_spread() {
             assert!(z.abs() < 4.0, "{k}: {:e} {:e} z {z}", mean(a), mean(b));
         }
     }
+}
+
+/// A grid with cells away from its edges, and with different numbers of cells along its axes: neighbours by offsets that wrap or not.
+#[test]
+fn rates_of_the_fast_engine_equal_the_reference_on_a_long_grid() {
+    for (c, mut case) in cases().into_iter().enumerate() {
+        let network = case.network.network().clone();
+        let basis = network.basis_fractional().len();
+        case.network = GridNetwork::new(network, SiteGrid::new([9, 5, 7], basis).unwrap()).unwrap();
+        let sites = case.network.grid().sites();
+        let start = random_occupation(sites, sites / 2, &mut Philox::new(1, 2, 4)).unwrap();
+        let mut fast = case.fast(&start, 0);
+        for _ in 0..4 {
+            fast.run_hops(2_000).unwrap();
+            let mut reference = case.reference(&fast.occupation(), 0);
+            for (bond, (g, w)) in fast.rates_hz().iter().zip(reference.rates_hz()).enumerate() {
+                assert!((g - w).abs() <= 1e-9 * w, "case {c} bond {bond}: {g:e} {w:e}");
+            }
+        }
+        assert!(fast.resync().unwrap() < 1e-10);
+    }
+}
+
+/// Ions on one layer of a small layered cell, whose pair and triplet energies are of the order of kT.
+fn small_cell() -> Case {
+    let hamiltonian = layered_host().unwrap();
+    let network = HopNetwork::new(&hamiltonian, HopShell::Nearest).unwrap();
+    let network = GridNetwork::new(network, SiteGrid::new([4, 3, 1], 1).unwrap()).unwrap();
+    let parameters = RateParameters { temperature_k: 400.0, prefactor_hz: 1e13 };
+    Case { hamiltonian, network, model: layered_barriers(), parameters }
+}
+
+/// The fraction of time that the fast engine spends in each of the states of a small interacting cell is e^(-E/kT)/Z. Every bond turns
+/// from idle to active and back thousands of times, and most trials are rejected: their time counts.
+#[test]
+fn time_in_each_state_follows_the_boltzmann_weights() {
+    let case = small_cell();
+    let sites = case.network.grid().sites();
+    let key = |occupied: &[bool]| occupied.iter().rev().fold(0usize, |k, o| 2 * k + usize::from(*o));
+    let start = random_occupation(sites, 3, &mut Philox::new(4, 4, 4)).unwrap();
+    let mut energy = case.energy(&start);
+    let mut expected = vec![0.0; 1 << sites];
+    for state in (0usize..1 << sites).filter(|s| s.count_ones() == 3) {
+        let occupied: Vec<bool> = (0..sites).map(|s| state >> s & 1 == 1).collect();
+        energy.set_occupation(&occupied).unwrap();
+        expected[state] = (-energy.energy_ev() / case.parameters.thermal_energy_ev()).exp();
+    }
+    let sum: f64 = expected.iter().sum();
+    for weight in &mut expected {
+        *weight /= sum;
+    }
+    let possible: Vec<usize> = (0..expected.len()).filter(|s| expected[*s] > 0.0).collect();
+    let least = possible.iter().map(|s| expected[*s]).fold(1.0, f64::min);
+    assert!(least < 0.5 / possible.len() as f64, "no interaction to speak of: {least}");
+    let mut engine = case.fast(&start, 7);
+    let (blocks, hops) = (100, 5_000);
+    let (mut sums, mut squares) = (vec![0.0; expected.len()], vec![0.0; expected.len()]);
+    for _ in 0..blocks {
+        let (begin, first) = (engine.time_s(), engine.trajectory().events());
+        let mut spent = vec![0.0; expected.len()];
+        let mut state = key(&engine.occupation());
+        while engine.trajectory().events() < first + hops {
+            let before = engine.time_s();
+            let hopped = engine.attempt(f64::INFINITY).unwrap() == Attempt::Hopped;
+            spent[state] += engine.time_s() - before;
+            if hopped {
+                state = key(&engine.occupation());
+            }
+        }
+        let time = engine.time_s() - begin;
+        for s in &possible {
+            sums[*s] += spent[*s] / time;
+            squares[*s] += (spent[*s] / time).powi(2);
+        }
+        let mut reference = case.reference(&engine.occupation(), 0);
+        for (bond, (g, w)) in engine.rates_hz().iter().zip(reference.rates_hz()).enumerate() {
+            assert!((g - w).abs() <= 1e-9 * w, "bond {bond}: {g:e} {w:e}");
+        }
+    }
+    assert!(engine.attempts() > 2 * engine.trajectory().events());
+    let n = f64::from(blocks);
+    let mut total = 0.0;
+    for s in &possible {
+        let mean = sums[*s] / n;
+        let error = ((squares[*s] / n - mean * mean) / (n - 1.0)).sqrt();
+        let z = (mean - expected[*s]) / error;
+        assert!(z.abs() < 4.0, "state {s:b}: {mean} +- {error}, Boltzmann {}", expected[*s]);
+        total += z * z;
+    }
+    let degrees = possible.len() as f64;
+    println!("sum of z^2: {total}, states {degrees}, least weight {least}");
+    // Block means correlate a little between states, so that the sum scatters more than that of independent ones.
+    assert!((total - degrees).abs() < 6.0 * (2.0 * degrees).sqrt(), "sum of z^2: {total}, {degrees} states");
 }
