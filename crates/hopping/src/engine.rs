@@ -26,8 +26,8 @@ pub trait Engine {
     /// Attempts made, rejected ones included.
     fn attempts(&self) -> u64;
     /// The drift b = sum over possible hops of rate times hop vector in the present state, angstrom per second; the part of each ion
-    /// goes to `by_ion`, which is made as long as there are ions.
-    fn drift(&mut self, by_ion: &mut Vec<[f64; 3]>) -> [f64; 3];
+    /// goes to `by_ion` if that is given, which is made as long as there are ions.
+    fn drift(&mut self, by_ion: Option<&mut Vec<[f64; 3]>>) -> [f64; 3];
     /// Whether a site is occupied.
     fn is_occupied(&self, site: usize) -> bool;
 
@@ -49,6 +49,13 @@ pub trait Engine {
         }
         Ok(())
     }
+}
+
+/// A list of zeros, one for each ion.
+pub(crate) fn cleared(list: &mut Vec<[f64; 3]>, ions: usize) -> &mut [[f64; 3]] {
+    list.clear();
+    list.resize(ions, [0.0; 3]);
+    list
 }
 
 /// The slow, readable engine: every rate computed anew before each hop, chosen by linear selection, no rejection
@@ -143,22 +150,24 @@ impl Engine for ReferenceEngine<'_> {
         self.trajectory.events()
     }
 
-    fn drift(&mut self, by_ion: &mut Vec<[f64; 3]>) -> [f64; 3] {
+    fn drift(&mut self, by_ion: Option<&mut Vec<[f64; 3]>>) -> [f64; 3] {
         let network = self.network;
         let mut out = [0.0; 3];
-        by_ion.clear();
-        by_ion.resize(self.trajectory.ions(), [0.0; 3]);
+        let mut parts = by_ion.map(|p| cleared(p, self.trajectory.ions()));
         for bond in 0..network.ends().len() {
             let rate = self.rates_hz()[bond];
             let [a, b] = network.ends()[bond].map(|s| s as usize);
             let forward = self.energy.is_occupied(a);
             let signed = if forward { rate } else { -rate };
             let vector = network.network().bonds()[bond % network.types()].vector_angstrom;
-            let ion = self.trajectory.ion_at(if forward { a } else { b });
-            for (axis, v) in vector.into_iter().enumerate() {
-                out[axis] += signed * v;
-                if let Some(part) = ion.and_then(|i| by_ion.get_mut(i)) {
-                    part[axis] += signed * v;
+            for (o, v) in out.iter_mut().zip(vector) {
+                *o += signed * v;
+            }
+            if let Some(parts) = &mut parts
+                && let Some(ion) = self.trajectory.ion_at(if forward { a } else { b })
+            {
+                for (p, v) in parts[ion].iter_mut().zip(vector) {
+                    *p += signed * v;
                 }
             }
         }

@@ -17,6 +17,7 @@
 //! hop write every candidate to a list and advance its length by whether it belongs there.
 
 use crate::compile::{Compiled, HopStencil, Incident};
+use crate::engine::cleared;
 use crate::error::exceeds;
 use crate::{Attempt, Engine, GridNetwork, HoppingError, KraModel, Mechanism, RateParameters, Trajectory};
 use scalade_handoff::{LatticeEnergy, LatticeHamiltonian};
@@ -685,21 +686,21 @@ impl Engine for FastEngine<'_> {
         self.attempts
     }
 
-    fn drift(&mut self, by_ion: &mut Vec<[f64; 3]>) -> [f64; 3] {
+    fn drift(&mut self, by_ion: Option<&mut Vec<[f64; 3]>>) -> [f64; 3] {
         // By type, so that what cancels between hops of one type leaves no rounding behind.
         let mut net = [0.0; 256];
-        by_ion.clear();
-        by_ion.resize(self.trajectory.ions(), [0.0; 3]);
+        let mut parts = by_ion.map(|p| cleared(p, self.trajectory.ions()));
         for (bond, state) in self.filing.bonds.iter().enumerate().filter(|b| b.1.class != IDLE) {
             let rate = self.local_rate(bond).rate;
             let [a, b] = self.network.ends()[bond].map(|s| s as usize);
             let forward = self.sites[a].occupied == 1;
             let signed = if forward { rate } else { -rate };
             net[usize::from(state.kind)] += signed;
-            let vector = &self.network.network().bonds()[usize::from(state.kind)].vector_angstrom;
-            let ion = self.trajectory.ion_at(if forward { a } else { b });
-            if let Some(part) = ion.and_then(|i| by_ion.get_mut(i)) {
-                for (p, v) in part.iter_mut().zip(vector) {
+            if let Some(parts) = &mut parts
+                && let Some(ion) = self.trajectory.ion_at(if forward { a } else { b })
+            {
+                let vector = self.network.network().bonds()[usize::from(state.kind)].vector_angstrom;
+                for (p, v) in parts[ion].iter_mut().zip(vector) {
                     *p += self.prefactor_hz * signed * v;
                 }
             }

@@ -57,9 +57,11 @@ impl Kind {
 /// Running diffusivities and counts of one block.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Block {
-    /// M(2^level) of single ions, square angstrom.
+    /// Level of the shortest window of single ions: they are sampled every 2^level samples.
+    pub first_ion_level: usize,
+    /// M of single ions, square angstrom, for n = 2^level from `first_ion_level` on.
     pub tracer_msd: Vec<Symmetric>,
-    /// Mean of K(t) of single ions over n dt < t <= 2n dt for n = 2^level, symmetrised, square angstrom per second.
+    /// Mean of K(t) of single ions over n dt < t <= 2n dt, for the same n, symmetrised, square angstrom per second.
     pub ion_loss: Vec<Symmetric>,
     /// M(2^level) of the total displacement over the number of ions, square angstrom.
     pub total_msd: Vec<Symmetric>,
@@ -74,21 +76,27 @@ pub struct Block {
 impl Block {
     /// Number of window lengths for which D(n) exists.
     pub fn levels(&self) -> usize {
-        self.tracer_msd.len() - 1
+        self.total_msd.len() - 1
     }
 
-    /// Running diffusivity at window length 2^level, square angstrom per second.
+    /// Level of the shortest window.
+    pub fn first_level(&self, kind: Kind) -> usize {
+        if kind.is_tracer() { self.first_ion_level } else { 0 }
+    }
+
+    /// Running diffusivity at window length 2^level, from the first level of the kind on, square angstrom per second.
     pub fn running(&self, kind: Kind, level: usize) -> Symmetric {
+        let index = level - self.first_level(kind);
         let less = |loss: &Symmetric| std::array::from_fn(|k| self.uncorrelated[k] - loss[k]);
         let slope = |msd: &[Symmetric]| {
             let scale = 1.0 / (2.0 * self.interval_s * (1u64 << level) as f64);
-            std::array::from_fn(|k| scale * (msd[level + 1][k] - msd[level][k]))
+            std::array::from_fn(|k| scale * (msd[index + 1][k] - msd[index][k]))
         };
         match kind {
             Kind::IonSquares => slope(&self.tracer_msd),
-            Kind::IonDrift => less(&self.ion_loss[level]),
+            Kind::IonDrift => less(&self.ion_loss[index]),
             Kind::TotalSquares => slope(&self.total_msd),
-            Kind::TotalDrift => less(&self.total_loss[level]),
+            Kind::TotalDrift => less(&self.total_loss[index]),
         }
     }
 }
@@ -161,17 +169,26 @@ impl Windows {
 
     /// Ends the present window.
     fn end(&mut self, here: &[Mark]) {
-        let pairs = self.passed > 0;
+        // Sums in locals: they stay in registers.
+        let (mut squares, mut joints) = ([0.0; 6], [0.0; 6]);
         for ((previous, present), end) in self.previous.iter_mut().zip(&mut self.present).zip(here) {
             let moved = minus(end.position, present.position);
-            add_square(&mut self.squares, moved);
-            if pairs {
-                add_product(&mut self.joints, minus(present.before, previous.before), moved);
-                let reversed = minus(previous.position, present.position);
-                add_product(&mut self.joints, minus(end.through, present.through), reversed);
+            let reversed = minus(previous.position, present.position);
+            let earlier = minus(present.before, previous.before);
+            let later = minus(end.through, present.through);
+            for (k, (i, j)) in PAIRS.into_iter().enumerate() {
+                squares[k] += moved[i] * moved[j];
+                let forth = earlier[i] * moved[j] + earlier[j] * moved[i];
+                joints[k] += forth + (later[i] * reversed[j] + later[j] * reversed[i]);
             }
             *previous = *present;
             *present = *end;
+        }
+        let pairs = self.passed > 0;
+        for k in 0..PAIRS.len() {
+            self.squares[k] += squares[k];
+            // The first window has none before it.
+            self.joints[k] += if pairs { 0.5 * joints[k] } else { 0.0 };
         }
         self.passed += 1;
     }
@@ -202,7 +219,7 @@ impl IonWindows {
     /// Starts at the present state of an engine; with it comes the drift of all ions.
     fn new(engine: &mut impl Engine, levels: usize) -> (Self, [f64; 3]) {
         let mut drifts = Vec::new();
-        let total = engine.drift(&mut drifts);
+        let total = engine.drift(Some(&mut drifts));
         let mark = |(ion, b): (usize, &[f64; 3])| Mark {
             position: engine.trajectory().displacement_angstrom(ion),
             before: [0.0; 3],
@@ -213,24 +230,34 @@ impl IonWindows {
         (Self { levels, here, drifts, shortest: [0.0; 6], samples: 0 }, total)
     }
 
-    /// Takes the next sample; returns the drift of all ions.
-    fn sample(&mut self, engine: &mut impl Engine) -> [f64; 3] {
-        let total = engine.drift(&mut self.drifts);
+    /// Takes the next sample, of single ions too if they are due; returns the drift of all ions.
+    fn sample(&mut self, engine: &mut impl Engine, ions_are_due: bool) -> [f64; 3] {
+        if !ions_are_due {
+            return engine.drift(None);
+        }
+        let total = engine.drift(Some(&mut self.drifts));
         self.take(|ion| engine.trajectory().displacement_angstrom(ion));
         total
     }
 
     /// Takes the positions of a sample whose drifts are in place.
     fn take(&mut self, position: impl Fn(usize) -> [f64; 3]) {
+        let mut shortest = [0.0; 6];
         for (ion, (mark, b)) in self.here.iter_mut().zip(&self.drifts).enumerate() {
             let position = position(ion);
-            let last = minus(mark.through, mark.before);
-            add_product(&mut self.shortest, minus(last, *b), minus(position, mark.position));
+            let change = minus(minus(mark.through, mark.before), *b);
+            let moved = minus(position, mark.position);
+            for (k, (i, j)) in PAIRS.into_iter().enumerate() {
+                shortest[k] += change[i] * moved[j] + change[j] * moved[i];
+            }
             mark.position = position;
             mark.before = mark.through;
             for (sum, v) in mark.through.iter_mut().zip(b) {
                 *sum += v;
             }
+        }
+        for (sum, v) in self.shortest.iter_mut().zip(shortest) {
+            *sum += 0.5 * v;
         }
         self.samples += 1;
         for (level, windows) in self.levels.iter_mut().enumerate() {
@@ -240,7 +267,7 @@ impl IonWindows {
         }
     }
 
-    /// Mean of K(t) over n dt < t <= 2n dt for n = 2^level: [F(2n) - F(n)]/n = [F(n) + joint]/n.
+    /// Mean of K(t) over n dt < t <= 2n dt, n = 2^level in samples of single ions: [F(2n) - F(n)]/n = [F(n) + joint]/n.
     fn losses(&self) -> Vec<Symmetric> {
         let count = 2.0 * (self.here.len() * self.samples) as f64;
         let mut sums = self.shortest.map(|v| v / count);
@@ -255,16 +282,30 @@ impl IonWindows {
     }
 }
 
-/// Runs one block of `samples` (a power of two, at least 4) intervals of `interval_s`. Fails if more than `max_attempts` attempts are needed.
+/// Samples per sample of single ions: following many ions of which few move costs more than moving them, and nothing is lost. At least
+/// [`FEWEST_ION_SAMPLES`] are kept.
+fn ion_stride_level(samples: usize, ions: usize, sites: usize) -> usize {
+    let carriers = ions.min(sites.saturating_sub(ions)).max(1);
+    let wanted = (ions / (2 * carriers)).max(1).ilog2();
+    let most = (samples / FEWEST_ION_SAMPLES).max(1).ilog2();
+    wanted.min(most) as usize
+}
+
+/// Samples of single ions in a block at least, where the block has as many.
+const FEWEST_ION_SAMPLES: usize = 32;
+
+/// Runs one block of `samples` (a power of two, at least 4) intervals of `interval_s` on a lattice of `sites` sites. Fails if more than `max_attempts` attempts are needed.
 pub fn run_block(
     engine: &mut impl Engine,
     samples: usize,
     interval_s: f64,
     max_attempts: u64,
+    sites: usize,
 ) -> Result<Option<Block>, HoppingError> {
     let ions = engine.trajectory().ions();
     let levels = samples.ilog2() as usize;
-    let (mut single, drift) = IonWindows::new(engine, levels);
+    let first_ion_level = ion_stride_level(samples, ions, sites);
+    let (mut single, drift) = IonWindows::new(engine, levels - first_ion_level);
     let mut totals = Vec::with_capacity(samples + 1);
     totals.push(engine.trajectory().total_displacement_angstrom());
     let mut drifts = Vec::with_capacity(samples + 1);
@@ -278,7 +319,7 @@ pub fn run_block(
             return Ok(None);
         }
         totals.push(engine.trajectory().total_displacement_angstrom());
-        drifts.push(single.sample(engine));
+        drifts.push(single.sample(engine, k.is_multiple_of(1 << first_ion_level)));
     }
     let tracer_msd = single.levels.iter().map(Windows::mean_square).collect();
     let total_msd = (0..levels).map(|level| overlapping(&totals, 1 << level, ions)).collect();
@@ -287,7 +328,7 @@ pub fn run_block(
     let scale = 1.0 / (2.0 * ions as f64 * interval_s * samples as f64);
     let uncorrelated = PAIRS.map(|(i, j)| scale * (after[i][j] - squares[i][j]));
     let ion_loss = single.losses();
-    Ok(Some(Block { tracer_msd, ion_loss, total_msd, total_loss, uncorrelated, interval_s }))
+    Ok(Some(Block { first_ion_level, tracer_msd, ion_loss, total_msd, total_loss, uncorrelated, interval_s }))
 }
 
 /// M(n) of the total displacement over all overlapping windows.
@@ -374,8 +415,9 @@ mod tests {
             FastEngine::new(&network, &h, &h.coefficients_ev, &model, &parameters, &occupied, rng).unwrap();
         engine.run_hops(10_000).unwrap();
         let (samples, interval) = (512, 0.4);
-        let blocks: Vec<Block> =
-            (0..1000).map(|_| run_block(&mut engine, samples, interval, 1 << 30).unwrap().unwrap()).collect();
+        let blocks: Vec<Block> = (0..1000)
+            .map(|_| run_block(&mut engine, samples, interval, 1 << 30, 27).unwrap().unwrap())
+            .collect();
         let kinds = [
             (Kind::IonSquares, Follow::One, 0.8886740185),
             (Kind::IonDrift, Follow::One, 0.8886740185),

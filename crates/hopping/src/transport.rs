@@ -261,7 +261,7 @@ fn prepare<'a>(
 fn measure<'a>(
     mut prepared: Prepared<'a>,
     blocks: u32,
-    (samples, interval_s, attempts): (usize, f64, u64),
+    (samples, interval_s, attempts, sites): (usize, f64, u64, usize),
     finished: &(dyn Fn() + Sync),
     progress: &dyn Progress,
 ) -> Result<Replica<'a>, HoppingError> {
@@ -271,7 +271,7 @@ fn measure<'a>(
         if progress.cancelled() {
             return Err(HoppingError::Cancelled);
         }
-        let Some(block) = run_block(&mut prepared.engine, samples, interval_s, attempts)? else {
+        let Some(block) = run_block(&mut prepared.engine, samples, interval_s, attempts, sites)? else {
             complete = false;
             break;
         };
@@ -324,7 +324,9 @@ pub fn transport_point(
     let finished = || progress.report((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / blocks as f64);
     let replicas: Vec<Result<Replica<'_>, HoppingError>> = ready
         .into_par_iter()
-        .map(|r| measure(r, budget.blocks_per_replica, (samples, interval, limit), &finished, progress))
+        .map(|r| {
+            measure(r, budget.blocks_per_replica, (samples, interval, limit, sites), &finished, progress)
+        })
         .collect();
     let replicas = replicas.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(gather(request, ions, &replicas))
@@ -470,7 +472,8 @@ impl Judged<'_> {
                 fall <= PLATEAU_Z * error + share * here
             })
         };
-        let mut all = 0..levels - READING_MARGIN;
+        let first = self.blocks.first().map_or(0, |b| b.first_level(kind));
+        let mut all = first..levels - READING_MARGIN;
         let shortest = all.clone().find(|level| flat(*level, PLATEAU_SHARE));
         let flat_from = shortest.or_else(|| all.rfind(|level| flat(*level, TAIL_SHARE)))?;
         Some(Plateau { flat_from, read_at: flat_from + READING_MARGIN })
@@ -605,7 +608,8 @@ impl Judged<'_> {
     }
 
     fn running(&self) -> Vec<[f64; 5]> {
-        (0..self.levels())
+        let first = self.blocks.first().map_or(0, |b| b.first_level(self.tracer));
+        (first..self.levels())
             .map(|level| {
                 let interval = self.blocks.first().map_or(0.0, |b| b.interval_s) * (1u64 << level) as f64;
                 let (tracer, tracer_error, _) = self.mean_error(&self.traces(self.tracer, level));
