@@ -120,14 +120,16 @@ mod tests {
             let x: Vec<f64> = (0..=n).map(|i| i as f64 / n as f64).collect();
             let spline =
                 CubicSpline::new(&x, &x.iter().map(|x| (3.0 * x).sin()).collect::<Vec<_>>()).unwrap();
-            (0..1000)
+            (0..8000)
                 .map(|i| {
-                    (spline.evaluate(f64::from(i) / 999.0)[0] - (3.0 * f64::from(i) / 999.0).sin()).abs()
+                    (spline.evaluate(f64::from(i) / 7999.0)[0] - (3.0 * f64::from(i) / 7999.0).sin()).abs()
                 })
                 .fold(0.0, f64::max)
         };
-        let order = (error(20) / error(40)).log2();
-        assert!((3.7..4.4).contains(&order), "{order}");
+        // The cubics at the ends, which reach over two intervals, have a larger constant: the order shows where the grid is fine.
+        let orders: Vec<f64> = [40, 80, 160].map(|n| (error(n) / error(2 * n)).log2()).to_vec();
+        assert!(orders.iter().all(|o| (3.9..4.5).contains(o)), "{orders:?}");
+        assert!((orders[2] - 4.0).abs() < 0.15 && orders[2] < orders[0], "{orders:?}");
     }
 
     #[test]
