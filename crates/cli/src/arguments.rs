@@ -236,6 +236,13 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// List or count the derivative structures of a lattice: inequivalent colourings of its supercells.
+    Enumerate {
+        #[command(flatten)]
+        enumeration: Enumeration,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Discharge a cell with the Doyle-Fuller-Newman model.
     Cell {
         /// Parameter set: marquis2019, chen2020 or prada2013.
@@ -296,6 +303,50 @@ pub struct Expansion {
     pub seed: u64,
 }
 
+/// Input of the enumeration of derivative structures.
+#[derive(Clone, Debug, Args)]
+pub struct Enumeration {
+    /// Named lattice: chain, square, triangular, honeycomb, sc, bcc, fcc, diamond or hcp.
+    #[arg(long)]
+    pub lattice: Option<String>,
+    /// File with the parent structure (extxyz, POSCAR or JSON; the first structure counts).
+    #[arg(long)]
+    pub structure: Option<PathBuf>,
+    /// Which species may replace one of the structure, such as "Li=Li,Vac" (repeatable); the others stay.
+    #[arg(long)]
+    pub sites: Vec<String>,
+    /// Species of a named lattice, 2 to 8 of them (default: A,B).
+    #[arg(long)]
+    pub species: Option<String>,
+    /// Smallest supercell, in primitive cells.
+    #[arg(long, default_value_t = 1)]
+    pub min_size: usize,
+    /// Largest supercell, in primitive cells.
+    #[arg(long)]
+    pub max_size: usize,
+    /// Fraction of the sites that allow a species, such as "A=0.25..0.5" or "A=1/3" (repeatable).
+    #[arg(long)]
+    pub concentration: Vec<String>,
+    /// Number of sites of a species in each supercell, such as "Vac=1..2" or "Vac=1" (repeatable).
+    #[arg(long)]
+    pub count: Vec<String>,
+    /// Take the primitive cell of a structure that is not primitive.
+    #[arg(long)]
+    pub primitive: bool,
+    /// Tolerance on positions in the symmetry search of a structure.
+    #[arg(long, default_value = "0.01 angstrom", allow_hyphen_values = true)]
+    pub tolerance: String,
+    /// Write the structures to this extended XYZ file.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Go on with a file whose writing was interrupted.
+    #[arg(long)]
+    pub resume: bool,
+    /// Most structures to write.
+    #[arg(long, default_value_t = 1_000_000)]
+    pub limit: u64,
+}
+
 impl Command {
     /// The options that every command takes.
     pub fn common(&self) -> &Common {
@@ -316,6 +367,7 @@ impl Command {
             | Self::Tangent { common, .. }
             | Self::Phonon { common, .. }
             | Self::Hop { common, .. }
+            | Self::Enumerate { common, .. }
             | Self::Cell { common, .. } => common,
         }
     }

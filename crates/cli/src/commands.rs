@@ -1,11 +1,12 @@
 //! From arguments to the library and back.
 
-use crate::arguments::{Command, Expansion, Orderings, Running};
+use crate::arguments::{Command, Enumeration, Expansion, Orderings, Running};
 use crate::output::Output;
 use crate::progress::progress;
 use scalade::ScaladeError;
 use scalade::record::value_with_uncertainty;
 use scalade::rungs;
+use scalade::rungs_enumerate;
 use scalade::rungs_phonon::Vibrations;
 use scalade::rungs_tangent::TangentRequest;
 use scalade::runner::{Failure, Finished, Workspace};
@@ -74,6 +75,7 @@ pub fn run(command: Command) -> Result<Output, Failure> {
             Ok(Output { json: json!({ "input": input, "output": output }), text })
         }
         Command::Selftest { .. } => selftest(),
+        Command::Enumerate { enumeration, .. } => enumerate(enumeration),
         rung => run_rung(rung),
     }
 }
@@ -133,6 +135,26 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         _ => return Err(ScaladeError::internal("a command without an implementation").into()),
     };
     Ok(Output { text: rungs::as_text(&document), json: document })
+}
+
+fn enumerate(enumeration: Enumeration) -> Result<Output, Failure> {
+    let request = rungs_enumerate::EnumerateRequest {
+        lattice: enumeration.lattice,
+        structure: enumeration.structure,
+        sites: enumeration.sites,
+        species: enumeration.species,
+        min_size: enumeration.min_size,
+        max_size: enumeration.max_size,
+        concentration: enumeration.concentration,
+        count: enumeration.count,
+        primitive: enumeration.primitive,
+        tolerance: enumeration.tolerance,
+        out: enumeration.out,
+        resume: enumeration.resume,
+        limit: enumeration.limit,
+    };
+    let document = rungs_enumerate::enumerate(&request)?;
+    Ok(Output { text: rungs_enumerate::as_text(&document), json: document })
 }
 
 fn read(orderings: &Orderings) -> Result<scalade::orderings::Orderings, ScaladeError> {

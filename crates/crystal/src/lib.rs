@@ -12,6 +12,7 @@
 //! # Ok::<(), scalade_crystal::CrystalError>(())
 //! ```
 
+pub mod enumeration;
 mod grid;
 mod matrix;
 mod named;

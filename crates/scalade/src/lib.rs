@@ -11,6 +11,7 @@ pub mod kinds;
 pub mod orderings;
 pub mod report_content;
 pub mod rungs;
+pub mod rungs_enumerate;
 pub mod rungs_phonon;
 pub mod rungs_tangent;
 pub mod runner;

@@ -132,6 +132,7 @@ pub use progress::{Event, Progress, Silent};
 pub use record::{FailureRecord, InputRecord, RetuneMark, RunRecord, StepRecord};
 pub use run::RunOptions;
 pub use schema::schema;
+pub use spelling::did_you_mean;
 pub use store::Store;
 pub use study::{InputOverview, StepOverview, Study};
 pub use why::{Lineage, LineageNode, why};
