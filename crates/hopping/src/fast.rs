@@ -226,6 +226,23 @@ impl<'a> FastEngine<'a> {
         Ok(out)
     }
 
+    /// The same engine from another occupation and with another random stream, as [`Self::new`] would make it; what follows from the lattice alone is not
+    /// computed again.
+    pub fn restarted(&self, occupied: &[bool], rng: Philox) -> Result<Self, HoppingError> {
+        let mut out = Self {
+            trajectory: Trajectory::new(self.network, occupied),
+            rng,
+            time_s: 0.0,
+            attempts: 0,
+            rebounds: 0,
+            synced_at: 0,
+            ..self.clone()
+        };
+        out.energy.set_occupation(occupied)?;
+        out.set_up(occupied)?;
+        Ok(out)
+    }
+
     /// Weights from the energy kernel, patterns and classes from scratch.
     fn set_up(&mut self, occupied: &[bool]) -> Result<(), HoppingError> {
         for (state, o) in self.sites.iter_mut().zip(occupied) {
@@ -242,6 +259,7 @@ impl<'a> FastEngine<'a> {
         let grid = *self.network.grid();
         for (bond, state) in self.filing.bonds.iter_mut().enumerate() {
             let from = self.network.ends()[bond][0] as usize;
+            state.entry = self.compiled.tables[usize::from(state.kind)].start;
             for (bit, site) in self.compiled.tables[usize::from(state.kind)].sites.iter().enumerate() {
                 state.entry |= u32::from(self.sites[grid.offset(from, *site)].occupied) << bit;
             }

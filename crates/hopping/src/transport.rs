@@ -233,6 +233,7 @@ fn samples_per_block(hops_per_block: u64, carriers: usize) -> usize {
 /// of hops is not an equilibrium one (states that are left quickly are met too often), and nothing else is taken from it.
 fn prepare<'a>(
     request: &TransportRequest<'a>,
+    (template, idle): (&LatticeEnergy, &FastEngine<'a>),
     ions: usize,
     index: u32,
     pilot: u64,
@@ -242,15 +243,12 @@ fn prepare<'a>(
         return Err(HoppingError::Cancelled);
     }
     let (network, parameters, model) = (request.network, &request.parameters, &request.model);
-    let (hamiltonian, coefficients) = (request.hamiltonian, request.coefficients_ev);
     let mut rng = Philox::new(request.seed, request.stream, index);
-    let bonds = network.network().directed();
-    let mut energy = LatticeEnergy::new(hamiltonian, coefficients, *network.grid(), &bonds)?;
+    let mut energy = template.clone();
     energy.set_occupation(&random_occupation(network.grid().sites(), ions, &mut rng)?)?;
     let equilibration = equilibrate(&mut energy, parameters, request.budget.equilibration_sweeps, &mut rng)?;
     let gap = audit_detailed_balance(network, &energy, model, parameters, AUDIT_HOPS, &mut rng)?;
-    let occupied = energy.occupation();
-    let engine = FastEngine::new(network, hamiltonian, coefficients, model, parameters, &occupied, rng)?;
+    let engine = idle.restarted(&energy.occupation(), rng)?;
     let mut copy = engine.clone_with_stream(Philox::new(request.seed ^ PILOT_KEY, request.stream, index));
     copy.run_hops(pilot)?;
     let hop_rate_hz = pilot as f64 / copy.time_s();
@@ -305,9 +303,18 @@ pub fn transport_point(
     let blocks = u64::from(budget.replicas) * u64::from(budget.blocks_per_replica);
     let hops_per_block = budget.hops / blocks;
     let pilot = (hops_per_block / 4).max(200);
+    // Made once for all replicas: what follows from the lattice, the coefficients and the temperature.
+    let (network, hamiltonian, coefficients) =
+        (request.network, request.hamiltonian, request.coefficients_ev);
+    let energy =
+        LatticeEnergy::new(hamiltonian, coefficients, *network.grid(), &network.network().directed())?;
+    let (model, parameters) = (&request.model, &request.parameters);
+    let first: Vec<bool> = (0..sites).map(|site| site < ions).collect();
+    let unused = Philox::new(request.seed, request.stream, u32::MAX);
+    let engine = FastEngine::new(network, hamiltonian, coefficients, model, parameters, &first, unused)?;
     let ready: Vec<Result<Prepared<'_>, HoppingError>> = (0..budget.replicas)
         .into_par_iter()
-        .map(|index| prepare(request, ions, index, pilot, progress))
+        .map(|index| prepare(request, (&energy, &engine), ions, index, pilot, progress))
         .collect();
     let ready = ready.into_iter().collect::<Result<Vec<_>, _>>()?;
     // One interval for all replicas: each weighs the same time, whatever its hop rate. Where slow hops (odh) make and break the

@@ -133,6 +133,23 @@ fn rates_of_the_fast_engine_equal_the_reference_along_a_trajectory() {
 }
 
 #[test]
+fn a_restarted_engine_is_a_new_one() {
+    for (c, case) in cases().iter().enumerate() {
+        let sites = case.network.grid().sites();
+        let start = |seed| random_occupation(sites, sites / 2, &mut Philox::new(seed, 2, 3)).unwrap();
+        let mut used = case.fast(&start(1), 0);
+        used.run_hops(500).unwrap();
+        let (mut again, mut new) =
+            (used.restarted(&start(2), Philox::new(9, 0, 0)).unwrap(), case.fast(&start(2), 0));
+        new = new.clone_with_stream(Philox::new(9, 0, 0));
+        again.run_hops(2000).unwrap();
+        new.run_hops(2000).unwrap();
+        assert_eq!(again.trajectory(), new.trajectory(), "case {c}");
+        assert_eq!((again.time_s(), again.attempts()), (new.time_s(), new.attempts()), "case {c}");
+    }
+}
+
+#[test]
 fn detailed_balance_holds_in_every_case() {
     for case in cases() {
         let sites = case.network.grid().sites();

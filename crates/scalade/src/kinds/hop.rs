@@ -102,7 +102,7 @@ impl Default for HopKind {
                 InputType::Integer { min: Some(10_000), max: Some(1 << 40) },
                 "Hops per point",
             )
-            .default(240_000),
+            .default(200_000),
         )
         .input(
             InputSpec::new(
