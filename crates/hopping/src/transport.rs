@@ -223,10 +223,10 @@ struct Replica<'a> {
     complete: bool,
 }
 
-/// Samples of a block: about one hop of each carrier (ion or vacancy, whichever are fewer) between samples.
+/// Samples of a block: half a hop to one hop of each carrier (ion or vacancy, whichever are fewer) between samples. Coarser ones would lengthen the
+/// windows at which diffusivities are read, and with them the errors.
 fn samples_per_block(hops_per_block: u64, carriers: usize) -> usize {
-    let wanted = (hops_per_block / carriers as u64).clamp(32, 4096);
-    1 << wanted.ilog2()
+    (hops_per_block / carriers as u64).clamp(32, 4096).next_power_of_two() as usize
 }
 
 /// Equilibrates a replica, audits its rates and makes a pilot run for the time scale. The pilot runs on a copy: a state after a given number
