@@ -152,19 +152,22 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Monte Carlo on a cluster expansion: V(x,T), thermodynamic factor, two-phase intervals.
+    /// Monte Carlo on a cluster expansion (V(x,T), thermodynamic factor, two-phase intervals), or on a lattice model in a TOML file.
     Montecarlo {
         #[command(flatten)]
         expansion: Expansion,
-        /// Energy of the working ion's reference, per ion, such as "-1.88 eV".
+        /// Energy of the working ion's reference, per ion, such as "-1.88 eV" (required unless the file is a .toml model).
         #[arg(long, allow_hyphen_values = true)]
-        reference_energy: String,
-        /// Temperature.
-        #[arg(long, default_value = "300 K")]
-        temperature: String,
+        reference_energy: Option<String>,
+        /// Temperature (default: 300 K; a .toml model holds its own).
+        #[arg(long)]
+        temperature: Option<String>,
         /// Monte Carlo sweeps per chemical potential.
         #[arg(long)]
         sweeps: Option<u32>,
+        /// Exact sum over all states of a .toml model instead of sampling.
+        #[arg(long)]
+        exact: bool,
         #[command(flatten)]
         running: Running,
         #[command(flatten)]
@@ -268,7 +271,7 @@ pub enum Command {
 /// Input of the commands that read orderings.
 #[derive(Clone, Debug, Args)]
 pub struct Orderings {
-    /// Structures with energies, extended XYZ.
+    /// Structures with energies, extended XYZ (montecarlo: or a lattice model, .toml).
     pub frames: PathBuf,
     /// The working ion.
     #[arg(long, default_value = "Li")]

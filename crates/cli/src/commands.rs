@@ -7,6 +7,7 @@ use scalade::ScaladeError;
 use scalade::record::value_with_uncertainty;
 use scalade::rungs;
 use scalade::rungs_enumerate;
+use scalade::rungs_model::{is_model, montecarlo_model};
 use scalade::rungs_phonon::Vibrations;
 use scalade::rungs_tangent::TangentRequest;
 use scalade::runner::{Failure, Finished, Workspace};
@@ -100,8 +101,39 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
             scalade::rungs_phonon::phonon(&file, atoms, formula_units, &temperatures)?
         }
         Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
-        Command::Montecarlo { expansion, reference_energy, temperature, sweeps, running, .. } => {
-            rungs::montecarlo(&fit(&expansion)?, &reference_energy, &temperature, sweeps, running.jobs)?
+        Command::Montecarlo { expansion, reference_energy, temperature, sweeps, exact, running, .. }
+            if is_model(&expansion.orderings.frames) =>
+        {
+            if let Some(flag) = [
+                reference_energy.map(|_| "--reference-energy"),
+                temperature.map(|_| "--temperature"),
+                sweeps.map(|_| "--sweeps"),
+            ]
+            .into_iter()
+            .flatten()
+            .next()
+            {
+                return Err(ScaladeError::input(format!(
+                    "{flag} does not belong to a .toml model, whose settings stand in the file"
+                ))
+                .into());
+            }
+            let done = montecarlo_model(&expansion.orderings.frames, exact, running.jobs);
+            warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
+            done?
+        }
+        Command::Montecarlo { expansion, reference_energy, temperature, sweeps, exact, running, .. } => {
+            let Some(reference) = reference_energy else {
+                return Err(ScaladeError::input(
+                    "--reference-energy is missing: the energy of the working ion's reference, such as --reference-energy \"-1.88 eV\" (only .toml models go without)",
+                )
+                .into());
+            };
+            if exact {
+                return Err(ScaladeError::input("--exact needs a .toml model").into());
+            }
+            let temperature = temperature.as_deref().unwrap_or("300 K");
+            rungs::montecarlo(&fit(&expansion)?, &reference, temperature, sweeps, running.jobs)?
         }
         Command::Hop {
             expansion, barriers, composition, temperature, attempt_frequency, running, ..
@@ -155,6 +187,19 @@ fn enumerate(enumeration: Enumeration) -> Result<Output, Failure> {
     };
     let document = rungs_enumerate::enumerate(&request)?;
     Ok(Output { text: rungs_enumerate::as_text(&document), json: document })
+}
+
+/// Tells the warnings of a document.
+fn warn(document: Option<&serde_json::Value>) {
+    for warning in document
+        .map(|d| &d["warnings"])
+        .and_then(serde_json::Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|w| w.as_str())
+    {
+        crate::output::say(&format!("warning: {warning}"));
+    }
 }
 
 fn read(orderings: &Orderings) -> Result<scalade::orderings::Orderings, ScaladeError> {

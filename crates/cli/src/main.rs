@@ -32,9 +32,10 @@ fn main() -> ExitCode {
         },
         Err(failure) => {
             say(&failure.render(progress::colours()));
-            if common.json {
-                let document = output::Output { json: failure.to_json(), text: String::new() };
-                let _ = output::print(&document, true);
+            let text = failure.partial().map(scalade::rungs::as_text);
+            if common.json || text.is_some() {
+                let document = output::Output { json: failure.to_json(), text: text.unwrap_or_default() };
+                let _ = output::print(&document, common.json);
             }
             failure.exit_code()
         }

@@ -83,6 +83,16 @@ pub enum LatticeError {
         /// The limit.
         limit: usize,
     },
+    /// Too many states for an exact sum.
+    #[error(
+        "an exact sum over 2^{sites} states is too large (at most 2^{limit_log2}, or a ring with few shells); use a smaller box or sample it"
+    )]
+    TooManyStates {
+        /// Sites of the box.
+        sites: usize,
+        /// Binary logarithm of the limit.
+        limit_log2: usize,
+    },
     /// A number that is not finite where one is due.
     #[error("{what}: entry {index} is {value}")]
     NotFinite {

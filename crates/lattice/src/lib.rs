@@ -46,6 +46,7 @@ mod lattice_match;
 mod mapping;
 pub mod mean_field;
 mod metropolis;
+pub mod model;
 mod phases;
 mod regression;
 mod scan;

@@ -12,7 +12,7 @@ pub const BOLTZMANN_EV_PER_K: f64 = 8.617333262145179e-5;
 
 /// Random words made in blocks: word w of the stream (seed, stream, replica) is that of `scalade_numerics::Philox`.
 #[derive(Clone, Debug)]
-struct Words {
+pub(crate) struct Words {
     key: [u32; 2],
     stream: [u32; 2],
     block: u64,
@@ -24,7 +24,7 @@ struct Words {
 const BATCH: usize = 1024;
 
 impl Words {
-    fn new(seed: u64, stream: u32, replica: u32) -> Self {
+    pub(crate) fn new(seed: u64, stream: u32, replica: u32) -> Self {
         let key = [seed as u32, (seed >> 32) as u32];
         Self { key, stream: [stream, replica], block: 0, buffer: vec![0; BATCH], used: BATCH }
     }
@@ -40,7 +40,7 @@ impl Words {
 
     /// Two words.
     #[inline]
-    fn pair(&mut self) -> [u32; 2] {
+    pub(crate) fn pair(&mut self) -> [u32; 2] {
         if self.used + 2 > self.buffer.len() {
             self.fill();
         }
@@ -52,14 +52,14 @@ impl Words {
 
 /// Uniform in (0, 1): the midpoints of 2^32 intervals, so that zero does not occur and no move of vanishing weight is accepted.
 #[inline]
-fn open_uniform(word: u32) -> f64 {
+pub(crate) fn open_uniform(word: u32) -> f64 {
     (f64::from(word) + 0.5) * (1.0 / 4_294_967_296.0)
 }
 
 /// Whether u < exp(-x), with bounds that decide most cases without the exponential: for x > 0, 1 - x < exp(-x) and
 /// exp(-x) < 1/(1 + x + x^2/2 + x^3/6).
 #[inline]
-fn accepts(x: f64, u: f64) -> bool {
+pub(crate) fn accepts(x: f64, u: f64) -> bool {
     if u * (1.0 + x * (1.0 + x * (0.5 + x * (1.0 / 6.0)))) >= 1.0 {
         return x <= 0.0;
     }

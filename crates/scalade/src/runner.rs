@@ -22,6 +22,13 @@ pub enum Failure {
     Study(Box<Diagnostics>),
     /// Steps failed; what finished is kept.
     Run(Box<RunError>),
+    /// A run that ended before it converged, with what it found (exit code 3).
+    Partial {
+        /// The result so far.
+        document: Box<Value>,
+        /// What is missing.
+        message: String,
+    },
     /// Anything else.
     Other(ScaladeError),
 }
@@ -32,6 +39,7 @@ impl Failure {
         match self {
             Self::Study(_) => 2,
             Self::Run(error) => error.exit_code(),
+            Self::Partial { .. } => 3,
             Self::Other(error) => error.exit_code(),
         }
     }
@@ -41,7 +49,16 @@ impl Failure {
         match self {
             Self::Study(diagnostics) => diagnostics.render(colours),
             Self::Run(error) => format!("error: {error}"),
+            Self::Partial { message, .. } => format!("error: {message}"),
             Self::Other(error) => format!("error: {error}"),
+        }
+    }
+
+    /// The partial result, if there is one.
+    pub fn partial(&self) -> Option<&Value> {
+        match self {
+            Self::Partial { document, .. } => Some(document),
+            _ => None,
         }
     }
 
@@ -49,6 +66,7 @@ impl Failure {
     pub fn to_json(&self) -> Value {
         match self {
             Self::Study(diagnostics) => json!({ "error": "study", "diagnostics": diagnostics.to_json() }),
+            Self::Partial { document, .. } => (**document).clone(),
             other => json!({ "error": "run", "message": other.render(false) }),
         }
     }
