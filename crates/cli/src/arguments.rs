@@ -106,7 +106,7 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Convert between file formats, chosen by the file names (extxyz, poscar or vasp, json, csv).
+    /// Convert between file formats, chosen by the file names (extxyz, poscar or vasp, json, csv; only read: cif, vasprun.xml, pwo, JSON of ASE or pymatgen).
     Convert {
         /// File to read.
         input: PathBuf,
@@ -271,12 +271,14 @@ pub enum Command {
 /// Input of the commands that read orderings.
 #[derive(Clone, Debug, Args)]
 pub struct Orderings {
-    /// Structures with energies, extended XYZ (montecarlo: or a lattice model, .toml).
-    pub frames: PathBuf,
+    /// Structures with energies: extended XYZ, vasprun.xml, output of pw.x, JSON of ASE or pymatgen; a folder stands for such files in it and in its folders
+    /// (montecarlo: or a lattice model, .toml).
+    #[arg(required = true, num_args = 1..)]
+    pub frames: Vec<PathBuf>,
     /// The working ion.
     #[arg(long, default_value = "Li")]
     pub working_ion: String,
-    /// Key of the total energy (eV per frame) in the comment lines.
+    /// Key of the total energy (eV per frame); corrected_energy takes the corrections of pymatgen in.
     #[arg(long, default_value = "energy")]
     pub energy_key: String,
     /// Keep only frames whose comment line holds KEY=VALUE, such as model=PBE; may be repeated.
@@ -290,13 +292,13 @@ pub struct Expansion {
     #[command(flatten)]
     pub orderings: Orderings,
     /// Largest pair distance.
-    #[arg(long, default_value = "6 angstrom")]
+    #[arg(long, default_value = PAIR_CUTOFF)]
     pub pair_cutoff: String,
     /// Largest distance within a triplet.
-    #[arg(long, default_value = "3 angstrom")]
+    #[arg(long, default_value = TRIPLET_CUTOFF)]
     pub triplet_cutoff: String,
     /// Largest distance within a quadruplet.
-    #[arg(long, default_value = "0 angstrom")]
+    #[arg(long, default_value = QUADRUPLET_CUTOFF)]
     pub quadruplet_cutoff: String,
     /// Structures that may be left out of the fit because they are not on the lattice (they are then listed).
     #[arg(long, default_value_t = 0)]
@@ -348,6 +350,27 @@ pub struct Enumeration {
     /// Most structures to write.
     #[arg(long, default_value_t = 1_000_000)]
     pub limit: u64,
+}
+
+/// Defaults of [`Expansion`].
+const PAIR_CUTOFF: &str = "6 angstrom";
+const TRIPLET_CUTOFF: &str = "3 angstrom";
+const QUADRUPLET_CUTOFF: &str = "0 angstrom";
+
+impl Expansion {
+    /// An option of a fit that is not at its default, if there is one.
+    pub fn changed(&self) -> Option<&'static str> {
+        [
+            ("--pair-cutoff", self.pair_cutoff != PAIR_CUTOFF),
+            ("--triplet-cutoff", self.triplet_cutoff != TRIPLET_CUTOFF),
+            ("--quadruplet-cutoff", self.quadruplet_cutoff != QUADRUPLET_CUTOFF),
+            ("--max-excluded", self.max_excluded != 0),
+            ("--seed", self.seed != 0),
+            ("--where", !self.orderings.conditions.is_empty()),
+        ]
+        .into_iter()
+        .find_map(|(name, changed)| changed.then_some(name))
+    }
 }
 
 impl Command {

@@ -102,7 +102,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         }
         Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
         Command::Montecarlo { expansion, reference_energy, temperature, sweeps, exact, running, .. }
-            if is_model(&expansion.orderings.frames) =>
+            if expansion.orderings.frames.iter().any(|f| is_model(f)) =>
         {
             if let Some(flag) = [
                 reference_energy.map(|_| "--reference-energy"),
@@ -118,7 +118,16 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
                 ))
                 .into());
             }
-            let done = montecarlo_model(&expansion.orderings.frames, exact, running.jobs);
+            let [model] = &expansion.orderings.frames[..] else {
+                return Err(ScaladeError::input("a .toml model stands alone: give one file").into());
+            };
+            if let Some(flag) = expansion.changed() {
+                return Err(ScaladeError::input(format!(
+                    "{flag} does not belong to a .toml model, whose settings stand in the file"
+                ))
+                .into());
+            }
+            let done = montecarlo_model(model, exact, running.jobs);
             warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
             done?
         }
@@ -203,10 +212,11 @@ fn warn(document: Option<&serde_json::Value>) {
 }
 
 fn read(orderings: &Orderings) -> Result<scalade::orderings::Orderings, ScaladeError> {
-    let text = scalade::orderings::read_text(&orderings.frames)?;
-    let name = orderings.frames.display().to_string();
-    let mut read =
-        scalade::orderings::Orderings::read(&text, &name, &orderings.working_ion, &orderings.energy_key)?;
+    let mut read = scalade::orderings::Orderings::read_files(
+        &orderings.frames,
+        &orderings.working_ion,
+        &orderings.energy_key,
+    )?;
     read.retain(&orderings.conditions)?;
     Ok(read)
 }

@@ -1,9 +1,10 @@
 //! From one format to another.
 
+use crate::computed::{read_cif, read_espresso, read_structures_json, read_vasprun};
 use crate::error::FormatError;
 use crate::extxyz::{read_extxyz, write_extxyz};
 use crate::frame::{Frame, InfoValue};
-use crate::json::{read_frames_json, write_frames_json};
+use crate::json::write_frames_json;
 use crate::poscar::{Poscar, read_poscar, write_poscar};
 use crate::table::{read_csv, read_table_json, write_csv, write_table_json};
 use std::path::Path;
@@ -15,8 +16,14 @@ pub enum FileFormat {
     ExtendedXyz,
     /// POSCAR or CONTCAR: one structure.
     Poscar,
-    /// Frames as JSON.
+    /// Frames as JSON; also read: entries and structures of pymatgen, databases and atoms of ASE.
     FramesJson,
+    /// CIF; only read.
+    Cif,
+    /// vasprun.xml of VASP; only read.
+    Vasprun,
+    /// Output of pw.x of Quantum ESPRESSO; only read.
+    Espresso,
     /// A table as CSV.
     Csv,
     /// A table as JSON.
@@ -30,6 +37,9 @@ impl FileFormat {
             Self::ExtendedXyz => "extended XYZ",
             Self::Poscar => "POSCAR",
             Self::FramesJson => "frames as JSON",
+            Self::Cif => "CIF",
+            Self::Vasprun => "vasprun.xml",
+            Self::Espresso => "pw.x output",
             Self::Csv => "CSV",
             Self::TableJson => "a table as JSON",
         }
@@ -40,9 +50,14 @@ impl FileFormat {
         matches!(self, Self::Csv | Self::TableJson)
     }
 
+    /// Whether this format can be written.
+    pub fn is_written(self) -> bool {
+        !matches!(self, Self::Cif | Self::Vasprun | Self::Espresso)
+    }
+
     /// Format of a file by its name: `.extxyz` and `.xyz`, `.vasp` and names that begin with POSCAR or
-    /// CONTCAR, `.csv`, and `.json` (a
-    /// table if `other`, the format on the other side of the conversion, is one).
+    /// CONTCAR, `.cif`, `.xml` and names that begin with vasprun, `.pwo`, `.csv`, and `.json` (a table if
+    /// `other`, the format on the other side of the conversion, is one).
     pub fn of_path(path: &str, other: Option<Self>) -> Option<Self> {
         let file = Path::new(path).file_name()?.to_str()?;
         let ending = Path::new(file).extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
@@ -52,7 +67,11 @@ impl FileFormat {
             "json" if other.is_some_and(Self::is_table) => Some(Self::TableJson),
             "json" => Some(Self::FramesJson),
             "vasp" | "poscar" => Some(Self::Poscar),
+            "cif" => Some(Self::Cif),
+            "xml" => Some(Self::Vasprun),
+            "pwo" => Some(Self::Espresso),
             _ if file.starts_with("POSCAR") || file.starts_with("CONTCAR") => Some(Self::Poscar),
+            _ if file.starts_with("vasprun") => Some(Self::Vasprun),
             _ => None,
         }
     }
@@ -78,6 +97,9 @@ pub fn convert(
     frame: Option<usize>,
 ) -> Result<String, FormatError> {
     let refuse = |reason: String| FormatError::Conversion { from: from.name(), to: to.name(), reason };
+    if !to.is_written() {
+        return Err(refuse(format!("{} is only read; write .extxyz, .vasp or .json", to.name())));
+    }
     if from.is_table() != to.is_table() {
         return Err(refuse("structures and tables do not become each other".into()));
     }
@@ -88,7 +110,10 @@ pub fn convert(
     }
     let mut frames = match from {
         FileFormat::ExtendedXyz => read_extxyz(text, name)?,
-        FileFormat::FramesJson => read_frames_json(text, name)?,
+        FileFormat::FramesJson => read_structures_json(text, name)?,
+        FileFormat::Cif => read_cif(text, name)?,
+        FileFormat::Vasprun => vec![read_vasprun(text, name)?],
+        FileFormat::Espresso => vec![read_espresso(text, name)?],
         _ => vec![frame_of_poscar(&read_poscar(text, name)?, name)],
     };
     if let Some(wanted) = frame {
@@ -110,7 +135,7 @@ pub fn convert(
     }
 }
 
-fn frame_of_poscar(poscar: &Poscar, name: &str) -> Frame {
+pub(crate) fn frame_of_poscar(poscar: &Poscar, name: &str) -> Frame {
     let mut frame = Frame::from_structure(&poscar.structure);
     frame.file = name.to_string();
     if !poscar.comment.is_empty() {

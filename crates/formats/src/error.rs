@@ -129,7 +129,8 @@ pub enum FormatError {
     },
     /// A frame without a usable energy.
     #[error(
-        "frame {frame} (id {id}, line {line} of {file}) has no energy: {problem}; name the key that holds the total energy in eV, or remove the frame"
+        "frame {frame} (id {id}, {}{file}) has no energy: {problem}; name the key that holds the total energy in eV, or remove the frame",
+        if *line > 0 { format!("line {line} of ") } else { String::new() }
     )]
     Energy {
         /// File.
@@ -138,7 +139,7 @@ pub enum FormatError {
         frame: usize,
         /// Id of the frame.
         id: String,
-        /// Line on which the frame begins.
+        /// Line on which the frame begins; 0 where the format has none.
         line: usize,
         /// What was looked for and what was found.
         problem: String,

@@ -145,7 +145,8 @@ pub struct Frame {
     pub periodic: [bool; 3],
     /// Species of every atom.
     pub species: Vec<String>,
-    /// Cartesian positions, angstrom.
+    /// Cartesian positions, angstrom; none at all where only the composition is known (an entry of pymatgen
+    /// without a structure).
     pub positions_angstrom: Vec<[f64; 3]>,
     /// Values of the header, by key.
     #[serde(default)]
@@ -174,6 +175,17 @@ impl Frame {
     /// The periodic structure. Errors: [`FormatError::Missing`] without lattice or with an open direction,
     /// [`FormatError::Structure`] for a lattice without volume.
     pub fn structure(&self) -> Result<Structure, FormatError> {
+        if self.is_composition() {
+            return Err(FormatError::Missing {
+                place: Box::new(self.place()),
+                what: "the structure".to_string(),
+                id: self.id(),
+                available: format!(
+                    "a composition of {} atoms and an energy, which is enough for voltages; give entries with structures (ComputedStructureEntry)",
+                    self.species.len()
+                ),
+            });
+        }
         let lattice = self
             .lattice_angstrom
             .ok_or_else(|| self.not_periodic("Lattice", "add Lattice=\"nine numbers\""))?;
@@ -185,6 +197,11 @@ impl Frame {
         }
         Structure::from_cartesian(lattice, self.species.clone(), &self.positions_angstrom)
             .map_err(|source| FormatError::Structure { place: Box::new(self.place()), source })
+    }
+
+    /// Whether only the composition is known: species without positions.
+    pub fn is_composition(&self) -> bool {
+        self.positions_angstrom.is_empty() && !self.species.is_empty()
     }
 
     fn not_periodic(&self, what: &str, way_out: &str) -> FormatError {
@@ -222,7 +239,8 @@ impl Frame {
             return Some("it has no atoms".into());
         }
         if self.positions_angstrom.len() != atoms {
-            return Some(format!("{atoms} species for {} positions", self.positions_angstrom.len()));
+            let positions = self.positions_angstrom.len();
+            return Some(format!("{atoms} species for {positions} positions"));
         }
         if let Some(atom) = self.positions_angstrom.iter().position(|p| p.iter().any(|c| !c.is_finite())) {
             return Some(format!("the position of atom {} is not finite", atom + 1));

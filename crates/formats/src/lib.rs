@@ -1,6 +1,6 @@
-//! Readers and writers of the field's file formats: extended XYZ, POSCAR, structures as JSON, CSV tables,
-//! hop barriers and
-//! reference energies.
+//! Readers and writers of the field's file formats: extended XYZ, POSCAR, CIF, vasprun.xml, output of pw.x,
+//! structures and
+//! entries as JSON, CSV tables, hop barriers and reference energies.
 //!
 //! Readers take text that may be hostile: memory grows with the text, never with what the text claims, and
 //! every error
@@ -24,6 +24,7 @@
 //! ```
 
 mod barriers;
+mod computed;
 mod convert;
 mod elements;
 mod error;
@@ -37,6 +38,10 @@ mod table;
 mod text;
 
 pub use barriers::{HopBarrier, read_barriers};
+pub use computed::{
+    StructureFormat, decode_structures, read_cif, read_espresso, read_structures, read_structures_json,
+    read_vasprun,
+};
 pub use convert::{FileFormat, convert};
 pub use elements::{atomic_number, element_symbol};
 pub use error::{FormatError, Place};

@@ -38,23 +38,61 @@ pub fn decode_text<'a>(bytes: &'a [u8], name: &str, wanted: &'static str) -> Res
     }
 }
 
+/// What a text looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    Binary,
+    Vasprun,
+    Xml,
+    Json,
+    Cif,
+    Espresso,
+    Poscar,
+    ExtendedXyz,
+}
+
+impl Look {
+    /// What it looks like and what to do.
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Binary => ("a binary or compressed file", "decompress it or export it as text"),
+            Self::Vasprun => ("a vasprun.xml (XML)", "give it the ending .xml"),
+            Self::Xml => ("an XML file", "the only XML that is read is vasprun.xml"),
+            Self::Json => ("JSON", "give it the ending .json"),
+            Self::Cif => ("CIF", "give it the ending .cif"),
+            Self::Espresso => ("output of pw.x", "give it the ending .pwo"),
+            Self::Poscar => ("a POSCAR file", "name the format poscar"),
+            Self::ExtendedXyz => ("extended XYZ", "give it the ending .extxyz"),
+        }
+    }
+}
+
 /// Format of a text by its first lines, when it can be told: (what it looks like, what to do).
 pub(crate) fn recognise(text: &str) -> Option<(&'static str, &'static str)> {
+    look(text).map(Look::words)
+}
+
+/// Format of a text by its first lines, when it can be told.
+pub(crate) fn look(text: &str) -> Option<Look> {
     let head = text.trim_start_matches('\u{feff}').trim_start();
     if text.contains('\0') || text.starts_with('\u{1f}') || text.contains('\u{fffd}') {
-        return Some(("a binary or compressed file", "decompress it or export it as text"));
-    }
-    if head.starts_with("<?xml") || head.starts_with("<modeling") {
-        return Some(("an XML file (vasprun.xml?)", "convert it to extended XYZ, for instance with ASE"));
-    }
-    if head.starts_with('{') || head.starts_with('[') {
-        return Some(("JSON", "give it the ending .json"));
+        return Some(Look::Binary);
     }
     let beginning = || text.lines().take(200);
+    if head.starts_with("<?xml") || head.starts_with("<modeling") {
+        let vasprun = beginning().any(|l| l.contains("<modeling"));
+        return Some(if vasprun { Look::Vasprun } else { Look::Xml });
+    }
+    if head.starts_with('{') || head.starts_with('[') {
+        return Some(Look::Json);
+    }
+    if beginning().any(|l| l.trim_start().starts_with("Program PWSCF")) {
+        return Some(Look::Espresso);
+    }
     let item = |l: &str| l.trim_start().starts_with('_') || l.trim_start().starts_with("loop_");
     let cell = |l: &str| l.trim_start().starts_with("_cell_length_a");
     if beginning().any(cell) || (head.starts_with("data_") && beginning().any(item)) {
-        return Some(("CIF", "convert it to extended XYZ or POSCAR"));
+        return Some(Look::Cif);
     }
     let lines: Vec<&str> = text.lines().take(6).collect();
     let numbers = |line: &&str| line.split_whitespace().map_while(parse_number).count();
@@ -62,12 +100,12 @@ pub(crate) fn recognise(text: &str) -> Option<(&'static str, &'static str)> {
         && matches!(numbers(&lines[1]), 1 | 3)
         && lines[2..5].iter().all(|l| numbers(l) == 3 && l.split_whitespace().count() == 3)
     {
-        return Some(("a POSCAR file", "name the format poscar"));
+        return Some(Look::Poscar);
     }
     let counted =
         lines.first().is_some_and(|l| !l.trim().is_empty() && l.trim().bytes().all(|b| b.is_ascii_digit()));
     if counted && lines.get(1).is_some_and(|l| l.contains("Lattice=") || l.contains("Properties=")) {
-        return Some(("extended XYZ", "give it the ending .extxyz"));
+        return Some(Look::ExtendedXyz);
     }
     None
 }

@@ -9,6 +9,7 @@ mod error;
 mod headline;
 pub mod kinds;
 pub mod model_file;
+pub mod ordering_files;
 pub mod orderings;
 pub mod report_content;
 pub mod rungs;

@@ -3,7 +3,10 @@
 use crate::error::ScaladeError;
 use scalade_crystal::MoyoFinder;
 use scalade_energetics::{ComputedEntry, HostSpace, IonReference, VoltageProfile};
-use scalade_formats::{Frame, InfoValue, decode_text, energy_ev, read_extxyz, standard_error_ev};
+use scalade_formats::{
+    Frame, InfoValue, StructureFormat, atomic_number, decode_text, energy_ev, read_structures,
+    standard_error_ev,
+};
 use scalade_lattice::{MappingReport, MappingSettings, Parent, map_frames};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,15 +15,17 @@ use std::path::Path;
 /// thousandths of an angstrom.
 const SYMMETRY_TOLERANCE_ANGSTROM: f64 = 0.02;
 
-/// Frames of a file with the working ion and the key of their energies.
+/// Frames of one file or several with the working ion and the key of their energies.
 #[derive(Clone, Debug)]
 pub struct Orderings {
-    /// The frames in the order of the file.
+    /// The frames in the order of the files.
     pub frames: Vec<Frame>,
     /// Symbol of the working ion.
     pub working_ion: String,
     /// Key of the total energy in the comment lines.
     pub energy_key: String,
+    /// Format of every file, by its name.
+    pub(crate) formats: BTreeMap<String, StructureFormat>,
 }
 
 /// Reads a whole file as text; a missing one is bad input.
@@ -48,20 +53,56 @@ fn shown(value: &InfoValue) -> Option<String> {
 
 /// How the energy of a frame was computed, if its comment line says so.
 fn method(frame: &Frame) -> Option<String> {
-    let parts: Vec<String> = METHOD_KEYS
-        .iter()
-        .filter_map(|key| {
-            frame.info.get(*key).map(|v| format!("{key}={}", shown(v).unwrap_or_else(|| format!("{v:?}"))))
-        })
-        .collect();
+    method_of(frame, |key, value| Some(format!("{key}={value}")))
+}
+
+/// The same, as far as it concerns a frame that holds nothing but `element`: Hubbard parameters of other elements do not.
+fn method_for_element(frame: &Frame, element: &str) -> Option<String> {
+    method_of(frame, |key, value| {
+        let parts: Vec<(&str, &str)> = value.split(',').filter_map(|part| part.split_once(':')).collect();
+        let by_element =
+            key == "hubbard_u" && parts.iter().all(|(symbol, _)| atomic_number(symbol).is_some());
+        if !by_element || parts.is_empty() {
+            return Some(format!("{key}={value}"));
+        }
+        let own = parts.iter().find(|(symbol, _)| *symbol == element);
+        own.map(|(symbol, u)| format!("{key}={symbol}:{u}"))
+    })
+}
+
+fn method_of(frame: &Frame, part: impl Fn(&str, &str) -> Option<String>) -> Option<String> {
+    let value = |key: &&str| frame.info.get(*key).map(|v| shown(v).unwrap_or_else(|| format!("{v:?}")));
+    let parts: Vec<String> = METHOD_KEYS.iter().filter_map(|key| part(key, &value(key)?)).collect();
     (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 impl Orderings {
-    /// Reads extended XYZ text; `name` is what messages call the file.
+    /// Reads structures with energies in any format of [`read_structures`], which the name tells, else the content; `name` is what messages call
+    /// the file.
     pub fn read(text: &str, name: &str, working_ion: &str, energy_key: &str) -> Result<Self, ScaladeError> {
-        let frames = read_extxyz(text, name).map_err(|e| ScaladeError::input(e.to_string()))?;
-        Ok(Self { frames, working_ion: working_ion.to_string(), energy_key: energy_key.to_string() })
+        let frames = read_structures(text, name).map_err(|e| ScaladeError::input(e.to_string()))?;
+        Ok(Self {
+            frames,
+            working_ion: working_ion.to_string(),
+            energy_key: energy_key.to_string(),
+            formats: BTreeMap::from([(name.to_string(), StructureFormat::of(name, text))]),
+        })
+    }
+
+    /// Total energy of a frame, eV. A format without energies is named.
+    fn energy_of(&self, frame: &Frame) -> Result<f64, ScaladeError> {
+        energy_ev(frame, &self.energy_key).map_err(|e| {
+            let format = self.formats.get(&frame.file).filter(|format| !format.holds_energies());
+            ScaladeError::input(match format {
+                None => e.to_string(),
+                Some(format) => format!(
+                    "{}: a {} file holds a structure without an energy, and energies are due here; give vasprun.xml, output of pw.x, JSON of ASE or pymatgen, or extended XYZ with {}=... (eV per cell) in its comment line, which scalade convert writes from this file without the energy",
+                    frame.file,
+                    format.name(),
+                    self.energy_key
+                ),
+            })
+        })
     }
 
     /// Keeps the frames whose comment lines hold every `KEY=VALUE` of `conditions`. A key that no frame has, or a value that leaves none, is refused with
@@ -92,7 +133,9 @@ impl Orderings {
         let (reference, hosts): (Vec<Frame>, Vec<Frame>) =
             std::mem::take(&mut self.frames).into_iter().partition(pure);
         self.frames = hosts;
-        let methods = |frames: &[Frame]| frames.iter().map(method).collect::<BTreeSet<_>>();
+        let methods = |frames: &[Frame]| {
+            frames.iter().map(|f| method_for_element(f, &self.working_ion)).collect::<BTreeSet<_>>()
+        };
         let (of_reference, of_hosts) = (methods(&reference), methods(&self.frames));
         if !reference.is_empty() && of_reference != of_hosts {
             let named = |set: BTreeSet<Option<String>>| {
@@ -110,8 +153,7 @@ impl Orderings {
         }
         let mut lowest: Option<f64> = None;
         for frame in &reference {
-            let energy =
-                energy_ev(frame, &self.energy_key).map_err(|e| ScaladeError::input(e.to_string()))?;
+            let energy = self.energy_of(frame)?;
             let per_ion = energy / frame.species.len() as f64;
             lowest = Some(lowest.map_or(per_ion, |l| l.min(per_ion)));
         }
@@ -124,14 +166,17 @@ impl Orderings {
         })
     }
 
-    /// Names of the frames; where several share one, the number of the frame is added.
+    /// Names of the frames; where several share one, the number of the frame is added, and the file if there are several.
     fn ids(&self) -> Vec<String> {
         let mut count: BTreeMap<String, usize> = BTreeMap::new();
         for frame in &self.frames {
             *count.entry(frame.id()).or_default() += 1;
         }
-        let unique =
-            |f: &Frame| if count[&f.id()] > 1 { format!("{} (frame {})", f.id(), f.index) } else { f.id() };
+        let unique = |f: &Frame| match (count[&f.id()] > 1, self.formats.len() > 1) {
+            (false, _) => f.id(),
+            (true, false) => format!("{} (frame {})", f.id(), f.index),
+            (true, true) => format!("{} ({}, frame {})", f.id(), f.file, f.index),
+        };
         self.frames.iter().map(unique).collect()
     }
 
@@ -148,7 +193,7 @@ impl Orderings {
             .iter()
             .zip(self.ids())
             .map(|(frame, id)| {
-                let energy = energy_ev(frame, &self.energy_key).map_err(input)?;
+                let energy = self.energy_of(frame)?;
                 // Compositions are all that a hull takes: neither a lattice nor periodicity is asked for.
                 let entry = ComputedEntry::new(&id, frame.species.iter().map(|s| (s.as_str(), 1)), energy);
                 let entry = match method(frame) {
@@ -231,7 +276,7 @@ impl Orderings {
                 Ok(scalade_lattice::Frame {
                     id,
                     structure: frame.structure().map_err(input)?,
-                    energy_ev: Some(energy_ev(frame, &self.energy_key).map_err(input)?),
+                    energy_ev: Some(self.energy_of(frame)?),
                 })
             })
             .collect::<Result<Vec<_>, ScaladeError>>()?;
@@ -256,7 +301,12 @@ impl Orderings {
         Ok(report)
     }
 
+    /// The file, or the first of several, for messages.
     fn file(&self) -> String {
-        self.frames.first().map_or_else(|| "the file".to_string(), |f| f.file.clone())
+        let first = self.frames.first().map_or_else(|| "the file".to_string(), |f| f.file.clone());
+        match self.formats.len() {
+            0 | 1 => first,
+            files => format!("{first} and {} other files", files - 1),
+        }
     }
 }

@@ -236,14 +236,14 @@ pub fn convert(input: &Path, output: &Path, frame: Option<usize>) -> Result<(), 
     let (from_name, to_name) = (input.display().to_string(), output.display().to_string());
     let unknown = |name: &str| {
         ScaladeError::input(format!(
-            "the name {name} tells no format; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json, .csv"
+            "the name {name} tells no format; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json, .csv, and to read also .cif, vasprun.xml, .pwo (pw.x)"
         ))
     };
     let from = FileFormat::of_path(&from_name, None).ok_or_else(|| unknown(&from_name))?;
     let to = FileFormat::of_path(&to_name, Some(from)).ok_or_else(|| unknown(&to_name))?;
     // A JSON input holds what its partner format says.
     let from = FileFormat::of_path(&from_name, Some(to)).unwrap_or(from);
-    let text = crate::orderings::read_text(input)?;
+    let text = crate::ordering_files::read_structures_text(input)?;
     let converted = scalade_formats::convert(&text, &from_name, from, to, frame)
         .map_err(|e| ScaladeError::input(e.to_string()))?;
     crate::runner::write_atomic(output, converted.as_bytes())

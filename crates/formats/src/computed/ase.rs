@@ -1,0 +1,256 @@
+//! JSON of ASE: databases and single atoms.
+
+use super::json_tree::{Node, finite};
+use super::method::{Method, canonical_calculator, canonical_functional};
+use crate::elements::element_symbol;
+use crate::error::{FormatError, Place, shown};
+use crate::frame::{Frame, InfoValue};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use scalade_crystal::{CrystalError, Matrix3, determinant};
+use serde_json::{Map, Value};
+
+/// Whether an object is one `Atoms`.
+pub(super) fn is_atoms(object: &Map<String, Value>) -> bool {
+    object.contains_key("numbers") && object.contains_key("positions")
+}
+
+fn row_number(key: &str) -> Option<u64> {
+    key.bytes().all(|b| b.is_ascii_digit()).then(|| key.parse().ok())?
+}
+
+/// Whether an object is a database: rows by their numbers.
+pub(super) fn is_database(object: &Map<String, Value>) -> bool {
+    object.contains_key("nextid")
+        || object.iter().any(|(key, row)| row_number(key).is_some() && row.is_object())
+}
+
+pub(super) fn single(object: &Map<String, Value>, name: &str) -> Result<Frame, FormatError> {
+    atoms(Node { object, name, index: 1, id: name })
+}
+
+/// Rows in the order of their numbers.
+pub(super) fn database(object: &Map<String, Value>, name: &str) -> Result<Vec<Frame>, FormatError> {
+    let mut rows: Vec<(u64, &str, &Map<String, Value>)> = object
+        .iter()
+        .filter_map(|(key, row)| Some((row_number(key)?, key.as_str(), row.as_object()?)))
+        .collect();
+    rows.sort_by_key(|(number, ..)| *number);
+    if rows.is_empty() {
+        return Err(FormatError::missing(Place::file(name), "a row", "a database of ASE without rows"));
+    }
+    rows.iter()
+        .enumerate()
+        .map(|(index, (_, id, object))| atoms(Node { object, name, index: index + 1, id }))
+        .collect()
+}
+
+fn atoms(node: Node<'_>) -> Result<Frame, FormatError> {
+    let numbers = numbers_of(&node, "numbers")?
+        .ok_or_else(|| node.missing("the list numbers", "a row without atoms"))?;
+    let species: Option<Vec<String>> = numbers
+        .iter()
+        .map(|z| {
+            (z.fract() == 0.0 && *z >= 0.0).then(|| element_symbol(*z as u64)).flatten().map(str::to_string)
+        })
+        .collect();
+    let species = species.ok_or_else(|| node.refuse("numbers holds a value that is no atomic number"))?;
+    let positions = numbers_of(&node, "positions")?
+        .ok_or_else(|| node.missing("the list positions", "a row without positions"))?;
+    if species.is_empty() || positions.len() != 3 * species.len() {
+        return Err(FormatError::Count {
+            place: Box::new(node.place()),
+            what: format!("numbers in positions of entry {}", shown(node.id)),
+            expected: 3 * species.len() as u64,
+            found: positions.len() as u64,
+        });
+    }
+    let lattice = lattice(&node)?;
+    let mut frame = Frame {
+        file: node.name.to_string(),
+        index: node.index,
+        line: 0,
+        lattice_angstrom: lattice,
+        periodic: periodic(&node, lattice.is_some())?,
+        species,
+        positions_angstrom: positions.as_chunks::<3>().0.to_vec(),
+        info: std::collections::BTreeMap::new(),
+        arrays: std::collections::BTreeMap::new(),
+    };
+    pairs(&node, &mut frame)?;
+    method(&node).write(&mut frame.info);
+    if let Some(calculator) = node.text("calculator") {
+        frame.info.insert("calculator".into(), InfoValue::Text(canonical_calculator(calculator).to_string()));
+    }
+    for key in ["energy", "free_energy"] {
+        if let Some(energy) = node.number(key)? {
+            frame.info.insert(key.into(), InfoValue::Float(energy));
+        }
+    }
+    if !["id", "name", "label"].iter().any(|key| frame.info.contains_key(*key)) {
+        frame.info.insert("id".into(), InfoValue::Text(node.id.to_string()));
+    }
+    Ok(frame)
+}
+
+/// The vectors of the cell; `None` for a molecule, whose cell is zero.
+fn lattice(node: &Node<'_>) -> Result<Option<Matrix3>, FormatError> {
+    let inner = node.child("cell").filter(|cell| cell.object.contains_key("array"));
+    let cell = match inner {
+        Some(cell) => numbers_of(&cell, "array")?,
+        None => numbers_of(node, "cell")?,
+    };
+    let Some(cell) = cell else { return Ok(None) };
+    let matrix = match cell.as_slice() {
+        [a, b, c] => [[*a, 0.0, 0.0], [0.0, *b, 0.0], [0.0, 0.0, *c]],
+        [a, b, c, d, e, f, g, h, i] => [[*a, *b, *c], [*d, *e, *f], [*g, *h, *i]],
+        _ => return Err(node.refuse(format!("cell holds {} numbers instead of nine", cell.len()))),
+    };
+    if matrix.iter().flatten().all(|c| *c == 0.0) {
+        return Ok(None);
+    }
+    let volume = determinant(&matrix);
+    if volume.is_finite() && volume.abs() > 1e-9 {
+        return Ok(Some(matrix));
+    }
+    let source = CrystalError::Degenerate { determinant: volume };
+    Err(FormatError::Structure { place: Box::new(node.place()), source })
+}
+
+fn periodic(node: &Node<'_>, has_lattice: bool) -> Result<[bool; 3], FormatError> {
+    let flags = match node.get("pbc") {
+        None => vec![0.0; 3],
+        Some(Value::Bool(all)) => vec![f64::from(u8::from(*all)); 3],
+        Some(_) => numbers_of(node, "pbc")?.unwrap_or_default(),
+    };
+    match flags.as_slice() {
+        [a, b, c] if has_lattice => Ok([*a != 0.0, *b != 0.0, *c != 0.0]),
+        [_, _, _] => Ok([false; 3]),
+        _ => Err(node.refuse("pbc must be three logicals")),
+    }
+}
+
+/// Pairs of the user: numbers, logicals and texts.
+fn pairs(node: &Node<'_>, frame: &mut Frame) -> Result<(), FormatError> {
+    let Some(pairs) = node.child("key_value_pairs") else { return Ok(()) };
+    for (key, value) in pairs.object {
+        if key.is_empty()
+            || matches!(key.as_str(), "Lattice" | "Properties" | "pbc")
+            || key.contains(['\n', '\r'])
+        {
+            continue;
+        }
+        let value = match value {
+            Value::Bool(logical) => InfoValue::Bool(*logical),
+            Value::String(text) => InfoValue::Text(text.clone()),
+            Value::Number(number) => match number.as_i64() {
+                Some(integer) => InfoValue::Int(integer),
+                None => InfoValue::Float(
+                    finite(value).ok_or_else(|| node.refuse(format!("{} is not finite", shown(key))))?,
+                ),
+            },
+            _ => continue,
+        };
+        frame.info.insert(key.clone(), value);
+    }
+    Ok(())
+}
+
+/// Functional from `xc`; Hubbard parameters from `ldau_luj` of VASP (U - J) and `setups` of GPAW (`:d,3.32`).
+fn method(node: &Node<'_>) -> Method {
+    let mut method = Method::default();
+    let Some(parameters) = node.child("calculator_parameters") else { return method };
+    let xc = parameters.text("xc").or_else(|| parameters.child("xc").and_then(|xc| xc.text("name")));
+    method.functional = xc.map(canonical_functional);
+    for (element, luj) in parameters.child("ldau_luj").iter().flat_map(|node| node.object) {
+        let value = |key: &str| luj.get(key).and_then(finite).unwrap_or(0.0);
+        if value("L") >= 0.0 {
+            method.add_hubbard(element, value("U") - value("J"));
+        }
+    }
+    for (element, setup) in parameters.child("setups").iter().flat_map(|node| node.object) {
+        let hubbard =
+            setup.as_str().and_then(|text| text.split_once(':')).and_then(|(_, u)| u.split(',').nth(1));
+        if let Some(value) = hubbard.and_then(crate::parse_number) {
+            method.add_hubbard(element, value);
+        }
+    }
+    method
+}
+
+/// The numbers under a key, row by row: nested lists or an array of NumPy. Logicals are 0 and 1.
+fn numbers_of(node: &Node<'_>, key: &str) -> Result<Option<Vec<f64>>, FormatError> {
+    let Some(value) = node.get(key) else { return Ok(None) };
+    let numbers = match value.get("__ndarray__").and_then(Value::as_array).map(Vec::as_slice) {
+        Some([shape, kind, data]) => array(shape, kind, data),
+        Some(_) => Err("an array needs shape, type and data".to_string()),
+        None => {
+            let mut out = Vec::new();
+            flatten(value, &mut out).map(|()| out)
+        }
+    };
+    numbers.map(Some).map_err(|problem| node.refuse(format!("{key}: {problem}")))
+}
+
+/// The depth is bounded by the reader of JSON.
+fn flatten(value: &Value, out: &mut Vec<f64>) -> Result<(), String> {
+    match value {
+        Value::Array(items) => items.iter().try_for_each(|item| flatten(item, out)),
+        Value::Bool(logical) => {
+            out.push(f64::from(u8::from(*logical)));
+            Ok(())
+        }
+        other => {
+            out.push(finite(other).ok_or_else(|| format!("{} is no number", shown(&other.to_string())))?);
+            Ok(())
+        }
+    }
+}
+
+fn array(shape: &Value, kind: &Value, data: &Value) -> Result<Vec<f64>, String> {
+    let mut size = Some(1_u64);
+    for length in shape.as_array().ok_or("the shape of an array is a list")? {
+        size = size.zip(length.as_u64()).and_then(|(size, length)| size.checked_mul(length));
+    }
+    let numbers = match data {
+        Value::String(text) => {
+            let bytes = STANDARD.decode(text).map_err(|error| format!("no base64: {error}"))?;
+            unpack(&bytes, kind.as_str().unwrap_or(""))?
+        }
+        list => {
+            let mut out = Vec::new();
+            flatten(list, &mut out)?;
+            out
+        }
+    };
+    if size != Some(numbers.len() as u64) {
+        return Err(format!(
+            "the shape {} does not fit {} numbers",
+            shown(&shape.to_string()),
+            numbers.len()
+        ));
+    }
+    Ok(numbers)
+}
+
+/// Little-endian numbers.
+fn unpack(bytes: &[u8], kind: &str) -> Result<Vec<f64>, String> {
+    fn split<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f64) -> Option<Vec<f64>> {
+        let (chunks, rest) = bytes.as_chunks::<N>();
+        rest.is_empty().then(|| chunks.iter().map(|chunk| convert(*chunk)).collect())
+    }
+    let numbers = match kind.trim_start_matches('<') {
+        "float64" | "f8" => split(bytes, f64::from_le_bytes),
+        "float32" | "f4" => split(bytes, |b| f64::from(f32::from_le_bytes(b))),
+        "int64" | "i8" => split(bytes, |b| i64::from_le_bytes(b) as f64),
+        "int32" | "i4" => split(bytes, |b| f64::from(i32::from_le_bytes(b))),
+        "bool" | "|b1" | "int8" | "i1" => split(bytes, |[b]: [u8; 1]| f64::from(b)),
+        other => return Err(format!("arrays of type '{}' are not read", shown(other))),
+    };
+    let numbers = numbers.ok_or_else(|| format!("{} bytes are no whole number of {kind}", bytes.len()))?;
+    if numbers.iter().all(|number| number.is_finite()) {
+        Ok(numbers)
+    } else {
+        Err("the array holds NaN or infinity".into())
+    }
+}
