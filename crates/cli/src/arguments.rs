@@ -152,6 +152,21 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Ground states of a cluster expansion by exhaustive search, and which of them the data do not hold.
+    Groundstates {
+        #[command(flatten)]
+        expansion: Expansion,
+        /// Largest cell, in primitive cells.
+        #[arg(long, default_value_t = 6)]
+        max_size: usize,
+        /// Extended XYZ file for the orderings predicted below the hull of the data.
+        #[arg(long)]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        running: Running,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Monte Carlo on a cluster expansion (V(x,T), thermodynamic factor, two-phase intervals), or on a lattice model in a TOML file.
     Montecarlo {
         #[command(flatten)]
@@ -391,6 +406,7 @@ impl Command {
             | Self::Expand { common, .. }
             | Self::Montecarlo { common, .. }
             | Self::Tangent { common, .. }
+            | Self::Groundstates { common, .. }
             | Self::Phonon { common, .. }
             | Self::Hop { common, .. }
             | Self::Enumerate { common, .. }

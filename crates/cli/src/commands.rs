@@ -100,6 +100,12 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         Command::Phonon { file, atoms, formula_units, temperatures, .. } => {
             scalade::rungs_phonon::phonon(&file, atoms, formula_units, &temperatures)?
         }
+        Command::Groundstates { expansion, max_size, out, running, .. } => {
+            let fitted = fit(&expansion)?;
+            rungs::with_threads(running.jobs, || {
+                scalade::rungs_groundstates::groundstates(&fitted, max_size, out.as_deref())
+            })??
+        }
         Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
         Command::Montecarlo { expansion, reference_energy, temperature, sweeps, exact, running, .. }
             if expansion.orderings.frames.iter().any(|f| is_model(f)) =>

@@ -15,6 +15,9 @@ pub enum LatticeError {
     /// The Hamiltonian or its kernel was refused.
     #[error(transparent)]
     Handoff(#[from] HandoffError),
+    /// Orderings that cannot be enumerated.
+    #[error(transparent)]
+    Enumeration(Box<scalade_crystal::enumeration::EnumerationError>),
     /// A linear system that cannot be solved.
     #[error("{what}: {source}; leave out clusters or give more structures")]
     Dense {

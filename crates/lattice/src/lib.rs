@@ -40,6 +40,7 @@ mod dilute;
 mod error;
 pub mod exact;
 mod fit;
+pub mod ground_states;
 mod hand_off;
 pub mod hull;
 mod lattice_match;

@@ -14,6 +14,7 @@ pub mod orderings;
 pub mod report_content;
 pub mod rungs;
 pub mod rungs_enumerate;
+pub mod rungs_groundstates;
 pub mod rungs_model;
 pub mod rungs_phonon;
 pub mod rungs_tangent;

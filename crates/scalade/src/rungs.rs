@@ -73,6 +73,8 @@ pub fn voltage(
 /// A fitted expansion with the fate of every structure.
 #[derive(Debug)]
 pub struct FittedExpansion {
+    /// The ideal structure.
+    pub parent: scalade_lattice::Parent,
     /// The fit.
     pub fit: Fit,
     /// Which structures took part.
@@ -96,7 +98,7 @@ pub fn fit(
     settings.seed = seed;
     let fit =
         fit_expansion(&parent, &report.mapped, &settings).map_err(|e| ScaladeError::input(e.to_string()))?;
-    Ok(FittedExpansion { fit, report, seed })
+    Ok(FittedExpansion { parent, fit, report, seed })
 }
 
 /// `expand`: quality of the fit and its interactions.
@@ -137,7 +139,10 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
 }
 
 /// Runs `work` with at most `jobs` threads (all cores for `None`).
-fn with_threads<R: Send>(jobs: Option<usize>, work: impl FnOnce() -> R + Send) -> Result<R, ScaladeError> {
+pub fn with_threads<R: Send>(
+    jobs: Option<usize>,
+    work: impl FnOnce() -> R + Send,
+) -> Result<R, ScaladeError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build();
     Ok(pool.map_err(|e| ScaladeError::internal(e.to_string()))?.install(work))
 }

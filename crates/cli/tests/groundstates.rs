@@ -1,0 +1,91 @@
+//! `scalade groundstates` from outside.
+
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail with it")]
+
+use serde_json::Value;
+use std::fmt::Write;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn orderings() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/licoo2/orderings.extxyz");
+    path.to_string_lossy().into_owned()
+}
+
+fn scalade(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_scalade")).arg("groundstates").args(arguments).output().unwrap()
+}
+
+fn document(arguments: &[&str]) -> Value {
+    let done = scalade(&[arguments, &["--json"]].concat());
+    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+fn refused(arguments: &[&str], words: &[&str]) {
+    let done = scalade(arguments);
+    let said = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert_eq!(done.status.code(), Some(2), "{arguments:?}: {said}");
+    for word in words {
+        assert!(said.contains(word), "{arguments:?} does not say {word:?}:\n{said}");
+    }
+}
+
+/// Depth below the hull of the data of the deepest prediction, meV.
+fn deepest(found: &Value) -> f64 {
+    let all = found["below_data_hull"].as_array().unwrap().iter();
+    all.map(|c| c["below_data_hull_meV"].as_f64().unwrap()).fold(0.0, f64::max)
+}
+
+#[test]
+fn predictions_that_are_computed_and_fitted_are_no_predictions_any_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = folder.path().join("new.extxyz").to_string_lossy().into_owned();
+    let first = document(&[&orderings(), "--max-size", "8", "--out", &new]);
+    let predicted = first["below_data_hull"].as_array().unwrap();
+    assert!(!predicted.is_empty() && deepest(&first) > 0.5, "{first}");
+    assert_eq!(first["hull"][0]["x"], 0.0);
+    // The data's own end members and its ordering at one half are found again, to rounding.
+    for c in first["hull"].as_array().unwrap() {
+        if [0.0, 0.5, 1.0].contains(&c["x"].as_f64().unwrap()) {
+            assert!(c["below_data_hull_meV"].as_f64().unwrap().abs() < 1e-6, "{c}");
+        }
+    }
+    // As if a calculation gave exactly the predicted energies.
+    let text = std::fs::read_to_string(&new).unwrap();
+    let mut joined = std::fs::read_to_string(orderings()).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut at = 0;
+    while at < lines.len() {
+        let atoms: usize = lines[at].trim().parse().unwrap();
+        let frame = &lines[at..at + 2 + atoms];
+        let formulas = frame.iter().filter(|l| l.starts_with("Co")).count() as f64;
+        let energy: f64 = frame[1]
+            .split("predicted_energy_per_formula=")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next())
+            .and_then(|v| v.parse().ok())
+            .unwrap();
+        writeln!(joined, "{}\n{} energy={}", frame[0], frame[1], energy * formulas).unwrap();
+        frame[2..].iter().for_each(|l| writeln!(joined, "{l}").unwrap());
+        at += frame.len();
+    }
+    let all = folder.path().join("all.extxyz");
+    std::fs::write(&all, joined).unwrap();
+    let second = document(&[all.to_str().unwrap(), "--max-size", "8"]);
+    assert!(deepest(&second) < 0.2 * deepest(&first), "{}", deepest(&second));
+    // Every number of threads gives the same document.
+    let one = document(&[&orderings(), "--max-size", "6", "--jobs", "1"]);
+    assert_eq!(one, document(&[&orderings(), "--max-size", "6", "--jobs", "2"]));
+}
+
+#[test]
+fn mistakes_say_what_to_do() {
+    refused(&[&orderings(), "--max-size", "0"], &["--max-size"]);
+    refused(&[&orderings(), "--max-size", "30"], &["--max-size 30", "smaller cells"]);
+    refused(&["/nowhere.extxyz"], &["/nowhere.extxyz"]);
+    let folder = tempfile::tempdir().unwrap();
+    let none = folder.path().join("none.extxyz");
+    let found = document(&[&orderings(), "--max-size", "2", "--out", none.to_str().unwrap()]);
+    assert!(found["written"].is_null() && !none.exists());
+}
