@@ -306,7 +306,7 @@ pub struct Orderings {
 pub struct Expansion {
     #[command(flatten)]
     pub orderings: Orderings,
-    /// Largest pair distance.
+    /// Largest pair distance, or "auto": pairs and triplets by leave-one-out error, the simplest within one standard error of the least.
     #[arg(long, default_value = PAIR_CUTOFF)]
     pub pair_cutoff: String,
     /// Largest distance within a triplet.

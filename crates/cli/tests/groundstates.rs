@@ -89,3 +89,27 @@ fn mistakes_say_what_to_do() {
     let found = document(&[&orderings(), "--max-size", "2", "--out", none.to_str().unwrap()]);
     assert!(found["written"].is_null() && !none.exists());
 }
+
+#[test]
+fn cutoffs_are_chosen_sparingly() {
+    let expand = |pair: &str| {
+        let done = Command::new(env!("CARGO_BIN_EXE_scalade"))
+            .args(["expand", &orderings(), "--pair-cutoff", pair, "--json"])
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        serde_json::from_slice::<Value>(&done.stdout).unwrap()
+    };
+    let chosen = expand("auto");
+    let error = |c: &Value| c["leave_one_out_error_eV"].as_f64().unwrap();
+    let all = chosen["choice"].as_array().unwrap();
+    let least = all.iter().map(error).fold(f64::INFINITY, f64::min);
+    let structures = chosen["structures"].as_f64().unwrap();
+    assert!(error(&chosen) <= least * (1.0 + 1.0 / (2.0 * structures).sqrt()) + 1e-12);
+    // Nothing simpler is as good.
+    let orbits = chosen["interactions"].as_array().unwrap().len();
+    for c in all.iter().filter(|c| (c["orbits"].as_u64().unwrap() as usize) < orbits) {
+        assert!(error(c) > least * (1.0 + 1.0 / (2.0 * structures).sqrt()), "{c}");
+    }
+    assert!(expand("6 angstrom")["choice"].as_array().unwrap().is_empty());
+}

@@ -214,6 +214,20 @@ impl Frame {
         }
     }
 
+    /// Refuses a number that became infinite on its way from the file's unit, or in a sum.
+    pub(crate) fn checked(self) -> Result<Self, FormatError> {
+        let bad = |value: &InfoValue| matches!(value, InfoValue::Float(number) if !number.is_finite());
+        match self.info.iter().find(|(_, value)| bad(value)) {
+            None => Ok(self),
+            Some((key, _)) => Err(FormatError::Number {
+                place: Box::new(self.place()),
+                text: "infinity".into(),
+                what: key.clone(),
+                hint: "; a number of the file is too large",
+            }),
+        }
+    }
+
     /// Where the frame begins.
     pub fn place(&self) -> Place {
         let line = (self.line > 0).then_some(self.line);

@@ -58,8 +58,8 @@ fn finite(frames: &[Frame]) {
     for frame in frames {
         assert!(frame.positions_angstrom.iter().flatten().all(|c| c.is_finite()));
         assert!(frame.lattice_angstrom.iter().flatten().flatten().all(|c| c.is_finite()));
-        for value in frame.info.values() {
-            assert!(!matches!(value, InfoValue::Float(number) if !number.is_finite()));
+        for (key, value) in &frame.info {
+            assert!(!matches!(value, InfoValue::Float(number) if !number.is_finite()), "{key}");
         }
         let _ = frame.structure();
     }

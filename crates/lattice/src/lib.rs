@@ -36,6 +36,7 @@
 //! ```
 
 mod clusters;
+mod cutoff_choice;
 mod dilute;
 mod error;
 pub mod exact;
@@ -59,6 +60,7 @@ pub mod tangent;
 mod voltage;
 
 pub use clusters::{Cutoffs, SiteLattice, correlations};
+pub use cutoff_choice::{cutoff_candidates, sparing_choice};
 pub use dilute::DiluteLimit;
 pub use error::LatticeError;
 pub use fit::{

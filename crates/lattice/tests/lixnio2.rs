@@ -1,9 +1,10 @@
 //! First-principles LixNiO2 orderings (31 structures): all must map or be refused with a reason, and give the known hull.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use scalade_crystal::{MoyoFinder, Structure};
 use scalade_lattice::{
-    Cutoffs, Exclusion, FitSettings, Frame, MappingSettings, Parent, choose_cutoffs, map_frames,
+    Cutoffs, Exclusion, FitSettings, Frame, MappingSettings, Parent, choose_cutoffs, cutoff_candidates,
+    map_frames, sparing_choice,
 };
 use serde_json::Value;
 
@@ -109,4 +110,48 @@ fn l12_all_31_orderings_map_or_are_refused_and_give_the_known_hull() {
     for (a, b, v) in [(0, 1, 4.4398), (1, 2, 3.9402), (2, 3, 3.9019), (0, 3, 4.183618)] {
         assert!((step(a, b) - v).abs() < 1e-4, "{}", step(a, b));
     }
+}
+
+#[test]
+fn l12_triplets_lower_the_training_error_and_raise_the_leave_one_out_error() {
+    let (prim, frames) = frames();
+    let parent = Parent::new(&prim, "Li", 1.0, &MoyoFinder, 1e-2).unwrap();
+    let glided = MappingSettings { max_strain: 0.25, ..MappingSettings::default() };
+    let report = map_frames(&parent, &frames, &glided);
+    let candidates = [Cutoffs(vec![6.0]), Cutoffs(vec![6.0, 6.0])];
+    let settings = FitSettings::new(Cutoffs(vec![]));
+    let (fit, scores) = choose_cutoffs(&parent, &report.mapped, &settings, &candidates).unwrap();
+    let [pairs, triplets] = &scores[..] else { panic!("{scores:?}") };
+    assert!(triplets.orbits > pairs.orbits);
+    assert!(triplets.training_rmse_ev < pairs.training_rmse_ev, "{scores:?}");
+    assert!(triplets.leave_one_out_rmse_ev > pairs.leave_one_out_rmse_ev, "{scores:?}");
+    assert_eq!(fit.columns, pairs.orbits + 1);
+    // More structures would have to tell the two apart: the sparing choice agrees.
+    let chosen = sparing_choice(&scores, report.mapped.len()).unwrap();
+    assert_eq!(chosen, 0);
+    assert_eq!(sparing_choice(&[], 29), None);
+}
+
+#[test]
+fn candidates_follow_the_shells_of_the_lattice() {
+    let (prim, _) = frames();
+    let parent = Parent::new(&prim, "Li", 1.0, &MoyoFinder, 1e-2).unwrap();
+    let candidates = cutoff_candidates(&parent, 7.0, 5.5, 12).unwrap();
+    assert!(candidates.iter().any(|c| c.0.len() == 1) && candidates.iter().any(|c| c.0.len() == 2));
+    for c in &candidates {
+        assert!(parent.sites.orbits(c).unwrap().len() <= 12, "{c:?}");
+        assert!(c.0[0] < 7.1 && c.0.get(1).is_none_or(|t| *t < 5.6 && *t <= c.0[0]), "{c:?}");
+    }
+    // No two hold the same clusters.
+    let mut counts: Vec<Vec<(usize, u64)>> = candidates
+        .iter()
+        .map(|c| {
+            let orbits = parent.sites.orbits(c).unwrap();
+            orbits.iter().map(|o| (o.order, (o.diameter_angstrom * 1e6) as u64)).collect()
+        })
+        .collect();
+    let all = counts.len();
+    counts.sort();
+    counts.dedup();
+    assert_eq!(counts.len(), all);
 }

@@ -8,7 +8,8 @@ use crate::rungs_phonon::Vibrations;
 use scalade_formats::FileFormat;
 use scalade_hopping::{Budget, Diffusivity, RateParameters, TransportRequest, transport_point};
 use scalade_lattice::{
-    Fit, FitSettings, MappingReport, Member, Silent, VoltageSettings, compute_voltage, fit_expansion,
+    Fit, FitSettings, MappingReport, Member, Silent, VoltageSettings, choose_cutoffs, compute_voltage,
+    cutoff_candidates, fit_expansion, sparing_choice,
 };
 use scalade_units::{Dimension, Quantity, constants::ELEMENTARY_CHARGE, dimension};
 use serde_json::{Value, json};
@@ -80,9 +81,15 @@ pub struct FittedExpansion {
     /// Which structures took part.
     pub report: MappingReport,
     seed: u64,
+    /// The candidates, if the cutoffs were chosen.
+    choice: Vec<scalade_lattice::CutoffScore>,
 }
 
-/// Maps the orderings to their lattice and fits an expansion; `cutoffs` are lengths with units for pairs, triplets, quadruplets.
+/// Furthest pairs and triplets that are tried where cutoffs are chosen, angstrom.
+const FURTHEST_ANGSTROM: [f64; 2] = [9.0, 6.0];
+
+/// Maps the orderings to their lattice and fits an expansion; `cutoffs` are lengths with units for pairs, triplets, quadruplets. With "auto" for the first,
+/// pairs and triplets are chosen by leave-one-out errors, the simplest within one standard error of the least.
 /// At most `max_excluded` structures may be left out because they are not on the lattice.
 pub fn fit(
     orderings: &Orderings,
@@ -90,15 +97,27 @@ pub fn fit(
     max_excluded: usize,
     seed: u64,
 ) -> Result<FittedExpansion, ScaladeError> {
-    let angstrom = |text: &str| quantity("cutoff", text, dimension::LENGTH).map(|m| m * 1e10);
-    let [pair, triplet, quadruplet] = [angstrom(cutoffs[0])?, angstrom(cutoffs[1])?, angstrom(cutoffs[2])?];
     let parent = orderings.parent()?;
     let report = orderings.map(&parent, max_excluded)?;
-    let mut settings = FitSettings::new(kinds::cutoffs(pair, triplet, quadruplet));
+    let refused = |e: scalade_lattice::LatticeError| ScaladeError::input(e.to_string());
+    let mut settings = FitSettings::new(scalade_lattice::Cutoffs(Vec::new()));
     settings.seed = seed;
-    let fit =
-        fit_expansion(&parent, &report.mapped, &settings).map_err(|e| ScaladeError::input(e.to_string()))?;
-    Ok(FittedExpansion { parent, fit, report, seed })
+    let mut choice = Vec::new();
+    settings.cutoffs = if cutoffs[0] == "auto" {
+        let [pair, triplet] = FURTHEST_ANGSTROM;
+        let structures = report.mapped.len();
+        let candidates =
+            cutoff_candidates(&parent, pair, triplet, (structures / 2).max(2)).map_err(refused)?;
+        let (_, scores) = choose_cutoffs(&parent, &report.mapped, &settings, &candidates).map_err(refused)?;
+        let chosen = sparing_choice(&scores, structures).and_then(|k| candidates.get(k).cloned());
+        choice = scores;
+        chosen.ok_or_else(|| ScaladeError::input("too few structures to choose cutoffs; give them"))?
+    } else {
+        let angstrom = |text: &str| quantity("cutoff", text, dimension::LENGTH).map(|m| m * 1e10);
+        kinds::cutoffs(angstrom(cutoffs[0])?, angstrom(cutoffs[1])?, angstrom(cutoffs[2])?)
+    };
+    let fit = fit_expansion(&parent, &report.mapped, &settings).map_err(refused)?;
+    Ok(FittedExpansion { parent, fit, report, seed, choice })
 }
 
 /// `expand`: quality of the fit and its interactions.
@@ -127,6 +146,10 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
     Ok(json!({
         "structures": fitted.report.mapped.len(),
         "excluded": fitted.report.excluded.iter().map(|e| json!({ "frame": e.frame + 1, "id": e.id, "reason": e.reason.to_string() })).collect::<Vec<_>>(),
+        "choice": fitted.choice.iter().map(|c| json!({
+            "cutoffs_angstrom": c.cutoffs.0, "orbits": c.orbits, "leave_one_out_error_eV": c.leave_one_out_rmse_ev,
+            "training_error_eV": c.training_rmse_ev,
+        })).collect::<Vec<_>>(),
         "leave_one_out_error_eV": fit.leave_one_out_rmse_ev,
         "training_error_eV": fit.training_rmse_ev,
         "effective_parameters": fit.effective_parameters,

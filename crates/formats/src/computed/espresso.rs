@@ -39,7 +39,7 @@ pub fn read_espresso(text: &str, name: &str) -> Result<Frame, FormatError> {
     }
     let mut run = Run { lines: text.lines().collect(), name, ..Run::default() };
     run.read()?;
-    run.frame()
+    run.frame()?.checked()
 }
 
 /// A geometry as it was printed last.

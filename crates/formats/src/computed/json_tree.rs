@@ -25,6 +25,10 @@ use serde_json::{Map, Value};
 /// what is missing or not finite, for species with oxidation states, partly occupied sites, fractional compositions,
 /// and classes that are not read.
 pub fn read_structures_json(text: &str, name: &str) -> Result<Vec<Frame>, FormatError> {
+    frames(text, name)?.into_iter().map(Frame::checked).collect()
+}
+
+fn frames(text: &str, name: &str) -> Result<Vec<Frame>, FormatError> {
     let value: Value = parse(text, name).map_err(|error| with_hint(error, text))?;
     match &value {
         Value::Object(object) if object.contains_key("format") => read_frames_json(text, name),

@@ -79,7 +79,7 @@ pub fn read_vasprun(text: &str, name: &str) -> Result<Frame, FormatError> {
     }
     let document =
         Parser { text, name, path: Vec::new(), leaf: String::new(), step: Step::default() }.run()?;
-    Source { text, name, document: &document }.frame()
+    Source { text, name, document: &document }.frame()?.checked()
 }
 
 /// Symbol of an element; VASP writes `r` for zirconium with some of its potentials.
