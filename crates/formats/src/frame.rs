@@ -214,15 +214,21 @@ impl Frame {
         }
     }
 
-    /// Refuses a number that became infinite on its way from the file's unit, or in a sum.
+    /// Refuses a number that became infinite on its way from the file's unit, or in a sum or product.
     pub(crate) fn checked(self) -> Result<Self, FormatError> {
         let bad = |value: &InfoValue| matches!(value, InfoValue::Float(number) if !number.is_finite());
-        match self.info.iter().find(|(_, value)| bad(value)) {
+        let info = self.info.iter().find(|(_, value)| bad(value)).map(|(key, _)| key.clone());
+        let lattice = self.lattice_angstrom.iter().flatten().flatten().any(|c| !c.is_finite());
+        let position = self.positions_angstrom.iter().position(|r| r.iter().any(|c| !c.is_finite()));
+        let what = info
+            .or_else(|| lattice.then(|| "a lattice vector".to_string()))
+            .or_else(|| position.map(|atom| format!("the position of atom {}", atom + 1)));
+        match what {
             None => Ok(self),
-            Some((key, _)) => Err(FormatError::Number {
+            Some(what) => Err(FormatError::Number {
                 place: Box::new(self.place()),
                 text: "infinity".into(),
-                what: key.clone(),
+                what,
                 hint: "; a number of the file is too large",
             }),
         }

@@ -114,8 +114,10 @@ impl StructureFormat {
 /// Errors: those of the format's reader; [`FormatError::WrongFormat`] when name and content disagree.
 pub fn read_structures(text: &str, name: &str) -> Result<Vec<Frame>, FormatError> {
     match StructureFormat::of(name, text) {
-        StructureFormat::ExtendedXyz => read_extxyz(text, name),
-        StructureFormat::Poscar => Ok(vec![crate::convert::frame_of_poscar(&read_poscar(text, name)?, name)]),
+        StructureFormat::ExtendedXyz => read_extxyz(text, name)?.into_iter().map(Frame::checked).collect(),
+        StructureFormat::Poscar => {
+            Ok(vec![crate::convert::frame_of_poscar(&read_poscar(text, name)?, name).checked()?])
+        }
         StructureFormat::Cif => read_cif(text, name),
         StructureFormat::Vasprun => Ok(vec![read_vasprun(text, name)?]),
         StructureFormat::Espresso => Ok(vec![read_espresso(text, name)?]),

@@ -46,7 +46,7 @@ pub fn read_cif(text: &str, name: &str) -> Result<Vec<Frame>, FormatError> {
     let with_sites: Vec<_> =
         blocks.iter().filter(|block| block.column("_atom_site_fract_x").is_some()).collect();
     for block in &with_sites {
-        frames.push(frame(block, name, frames.len() + 1)?);
+        frames.push(frame(block, name, frames.len() + 1)?.checked()?);
     }
     if frames.is_empty() {
         let available = if blocks.iter().any(|b| b.column("_atom_site_cartn_x").is_some()) {
