@@ -2,33 +2,24 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail with it")]
 
+mod common;
+
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
+
+fn document(arguments: &[&str]) -> Value {
+    common::document(&[&["groundstates"], arguments].concat())
+}
+
+fn refused(arguments: &[&str], words: &[&str]) {
+    common::refused(&[&["groundstates"], arguments].concat(), words);
+}
 
 fn orderings() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/licoo2/orderings.extxyz");
     path.to_string_lossy().into_owned()
-}
-
-fn scalade(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_scalade")).arg("groundstates").args(arguments).output().unwrap()
-}
-
-fn document(arguments: &[&str]) -> Value {
-    let done = scalade(&[arguments, &["--json"]].concat());
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-    serde_json::from_slice(&done.stdout).unwrap()
-}
-
-fn refused(arguments: &[&str], words: &[&str]) {
-    let done = scalade(arguments);
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(done.status.code(), Some(2), "{arguments:?}: {said}");
-    for word in words {
-        assert!(said.contains(word), "{arguments:?} does not say {word:?}:\n{said}");
-    }
 }
 
 /// Depth below the hull of the data of the deepest prediction, meV.

@@ -2,32 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail with it")]
 
-use serde_json::Value;
+mod common;
+
+use common::{document, refused};
 use std::path::Path;
-use std::process::{Command, Output};
 
 fn data(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/lifepo4").join(name);
     path.to_string_lossy().into_owned()
-}
-
-fn scalade(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_scalade")).args(arguments).output().unwrap()
-}
-
-fn document(arguments: &[&str]) -> Value {
-    let done = scalade(&[arguments, &["--json"]].concat());
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-    serde_json::from_slice(&done.stdout).unwrap()
-}
-
-fn refused(arguments: &[&str], words: &[&str]) {
-    let done = scalade(arguments);
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(done.status.code(), Some(2), "{arguments:?}: {said}");
-    for word in words {
-        assert!(said.contains(word), "{arguments:?} does not say {word:?}:\n{said}");
-    }
 }
 
 /// Columns T, F, S, C of a table of thermal functions computed from the same force constants on a mesh of wave vectors.

@@ -2,27 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of a test fail with it")]
 
+mod common;
+
 use serde_json::Value;
 use std::fmt::Write;
-use std::process::{Command, Output};
-
-fn scalade(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_scalade")).arg("tangent").args(arguments).output().unwrap()
-}
 
 fn document(arguments: &[&str]) -> Value {
-    let done = scalade(&[arguments, &["--json"]].concat());
-    assert!(done.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&done.stderr));
-    serde_json::from_slice(&done.stdout).unwrap()
+    common::document(&[&["tangent"], arguments].concat())
 }
 
 fn refused(arguments: &[&str], words: &[&str]) {
-    let done = scalade(arguments);
-    let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert_eq!(done.status.code(), Some(2), "{arguments:?}: {said}");
-    for word in words {
-        assert!(said.contains(word), "{arguments:?} does not say {word:?}:\n{said}");
-    }
+    common::refused(&[&["tangent"], arguments].concat(), words);
 }
 
 fn near(value: &Value, expected: f64, tolerance: f64) {

@@ -610,7 +610,10 @@ impl Judged<'_> {
         let (top, bottom) = (mean(&a), mean(&b));
         let value = top / bottom;
         let linear: Vec<f64> = a.iter().zip(&b).map(|(p, q)| (p - value * q) / bottom).collect();
-        let (_, std, _) = self.mean_error(&linear);
+        let (_, noise, _) = self.mean_error(&linear);
+        // What is still to come of the falls moves the ratio too.
+        let fall = |kind: Kind| self.plateau[kind as usize].map_or(0.0, |p| self.remaining_fall(kind, p));
+        let std = noise.hypot(value * fall(above).hypot(below.map_or(0.0, fall)));
         (value.is_finite() && std.is_finite()).then_some(WithError { value, std })
     }
 

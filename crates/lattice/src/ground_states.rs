@@ -139,7 +139,7 @@ pub fn search_ground_states(
             });
         }
     }
-    let mut lowest: BTreeMap<(u64, u64), Lowest> = BTreeMap::new();
+    let mut lowest: BTreeMap<u64, Lowest> = BTreeMap::new();
     let mut searched = 0;
     let mut stream = orderings.stream(1..=max_cells).map_err(refuse)?;
     loop {
@@ -183,13 +183,10 @@ pub fn search_ground_states(
     Ok(GroundStates { searched, candidates })
 }
 
-fn take(lowest: &mut BTreeMap<(u64, u64), Lowest>, found: DerivativeStructure, one: Evaluated) {
-    let (ions, sites) = (one.ions as u64, one.sites as u64);
+fn take(lowest: &mut BTreeMap<u64, Lowest>, found: DerivativeStructure, one: Evaluated) {
     let site_fraction = one.ions as f64 / one.sites as f64;
-    // Compositions in lowest terms over a common denominator order as their values do.
-    let divisor = greatest_common_divisor(ions, sites);
-    let key = (site_fraction.to_bits(), sites / divisor);
-    match lowest.entry(key) {
+    // Equal ratios are equal doubles, and the bits of positive doubles order as these do.
+    match lowest.entry(site_fraction.to_bits()) {
         std::collections::btree_map::Entry::Vacant(entry) => {
             let own_ev = one.energies_ev.clone();
             entry.insert(Lowest { site_fraction, energies_ev: one.energies_ev, found, own_ev });
@@ -206,10 +203,6 @@ fn take(lowest: &mut BTreeMap<(u64, u64), Lowest>, found: DerivativeStructure, o
             }
         }
     }
-}
-
-fn greatest_common_divisor(a: u64, b: u64) -> u64 {
-    if b == 0 { a.max(1) } else { greatest_common_divisor(b, a % b) }
 }
 
 fn without_vacancies(full: &Structure) -> Result<Structure, LatticeError> {

@@ -2,6 +2,7 @@
 
 use crate::LatticeError;
 use scalade_crystal::LatticeSite;
+use scalade_crystal::enumeration::hermite_normal_form;
 use serde::{Deserialize, Serialize};
 
 /// Determinant of an integer matrix; `None` on overflow.
@@ -37,7 +38,9 @@ impl Supercell {
         if det == 0 || det.unsigned_abs() > 1 << 24 || !small || basis == 0 {
             return Err(LatticeError::Supercell { matrix, determinant: det });
         }
-        Ok(Self { matrix, hermite: hermite_normal_form(matrix), basis })
+        let hermite =
+            hermite_normal_form(&matrix).map_err(|_| LatticeError::Supercell { matrix, determinant: det })?;
+        Ok(Self { matrix, hermite, basis })
     }
 
     /// Rows: supercell vectors in units of the primitive ones.
@@ -78,35 +81,6 @@ impl Supercell {
         let (n1, n2) = (self.hermite[1][1] as usize, self.hermite[2][2] as usize);
         [(index / n2 / n1) as i32, (index / n2 % n1) as i32, (index % n2) as i32]
     }
-}
-
-/// Lower triangular Hermite normal form by unimodular row operations: positive diagonal.
-fn hermite_normal_form(matrix: [[i64; 3]; 3]) -> [[i64; 3]; 3] {
-    let mut m = matrix;
-    for axis in (0..3).rev() {
-        // Euclid on column `axis` of rows 0..=axis until only row `axis` keeps an entry.
-        loop {
-            let pivot = (0..=axis).filter(|r| m[*r][axis] != 0).min_by_key(|r| m[*r][axis].unsigned_abs());
-            let Some(pivot) = pivot else { break };
-            m.swap(pivot, axis);
-            let row = m[axis];
-            let mut done = true;
-            for other in m.iter_mut().take(axis) {
-                let times = other[axis].div_euclid(row[axis]);
-                for (o, r) in other.iter_mut().zip(row) {
-                    *o -= times * r;
-                }
-                done &= other[axis] == 0;
-            }
-            if done {
-                break;
-            }
-        }
-        if m[axis][axis] < 0 {
-            m[axis] = m[axis].map(|e| -e);
-        }
-    }
-    m
 }
 
 #[cfg(test)]

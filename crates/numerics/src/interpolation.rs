@@ -32,6 +32,20 @@ pub enum InterpolationError {
     },
 }
 
+/// Refuses fewer than two points, lists of different lengths, values that are not finite, and abscissae that do not increase.
+pub(crate) fn check_table(x: &[f64], y: &[f64]) -> Result<(), InterpolationError> {
+    if x.len() < 2 || x.len() != y.len() {
+        return Err(InterpolationError::Lengths { abscissae: x.len(), ordinates: y.len() });
+    }
+    for i in 0..x.len() {
+        let rises = i == 0 || x[i] > x[i - 1];
+        if !(x[i].is_finite() && y[i].is_finite() && rises) {
+            return Err(InterpolationError::Point { index: i, x: x[i], y: y[i] });
+        }
+    }
+    Ok(())
+}
+
 /// A C1 interpolant through given points with strictly increasing abscissae.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Pchip {
@@ -43,15 +57,7 @@ pub struct Pchip {
 impl Pchip {
     /// Builds the interpolant.
     pub fn new(x: &[f64], y: &[f64]) -> Result<Self, InterpolationError> {
-        if x.len() < 2 || x.len() != y.len() {
-            return Err(InterpolationError::Lengths { abscissae: x.len(), ordinates: y.len() });
-        }
-        for i in 0..x.len() {
-            let rises = i == 0 || x[i] > x[i - 1];
-            if !(x[i].is_finite() && y[i].is_finite() && rises) {
-                return Err(InterpolationError::Point { index: i, x: x[i], y: y[i] });
-            }
-        }
+        check_table(x, y)?;
         Ok(Self { x: x.to_vec(), y: y.to_vec(), slope: slopes(x, y) })
     }
 

@@ -1,6 +1,7 @@
 //! Cubic splines with continuous second derivative.
 
 use crate::InterpolationError;
+use crate::interpolation::check_table;
 
 /// The C2 cubic spline through given points with the not-a-knot end condition (C. de Boor, A Practical Guide to Splines, Springer 1978,
 /// chapter IV): exact for cubics, error O(h^4) up to the ends. With three points it is the parabola, with two the line.
@@ -15,15 +16,7 @@ pub struct CubicSpline {
 impl CubicSpline {
     /// Builds the spline; abscissae must increase.
     pub fn new(x: &[f64], y: &[f64]) -> Result<Self, InterpolationError> {
-        if x.len() < 2 || x.len() != y.len() {
-            return Err(InterpolationError::Lengths { abscissae: x.len(), ordinates: y.len() });
-        }
-        for i in 0..x.len() {
-            let rises = i == 0 || x[i] > x[i - 1];
-            if !(x[i].is_finite() && y[i].is_finite() && rises) {
-                return Err(InterpolationError::Point { index: i, x: x[i], y: y[i] });
-            }
-        }
+        check_table(x, y)?;
         Ok(Self { curvature: curvatures(x, y), x: x.to_vec(), y: y.to_vec() })
     }
 

@@ -11,19 +11,24 @@ use scalade_lattice::{
     Fit, FitSettings, MappingReport, Member, Silent, VoltageSettings, choose_cutoffs, compute_voltage,
     cutoff_candidates, fit_expansion, sparing_choice,
 };
-use scalade_units::{Dimension, Quantity, constants::ELEMENTARY_CHARGE, dimension};
+use scalade_units::constants::{ELEMENTARY_CHARGE, FARADAY};
+use scalade_units::{Dimension, Quantity, dimension};
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::path::Path;
 use std::time::Instant;
 
-fn quantity(what: &str, text: &str, want: Dimension) -> Result<f64, ScaladeError> {
+pub(crate) fn quantity(what: &str, text: &str, want: Dimension) -> Result<f64, ScaladeError> {
     let parsed: Result<Quantity, _> = text.parse();
     parsed.and_then(|q| q.in_si(want)).map_err(|e| ScaladeError::input(format!("{what}: {e}")))
 }
 
-fn electronvolt(what: &str, text: &str) -> Result<f64, ScaladeError> {
-    Ok(quantity(what, text, dimension::ENERGY)? / ELEMENTARY_CHARGE)
+/// An energy in eV; one per mole is taken as that of one particle.
+pub(crate) fn electronvolt(what: &str, text: &str) -> Result<f64, ScaladeError> {
+    match quantity(what, text, dimension::MOLAR_ENERGY) {
+        Ok(per_mole) => Ok(per_mole / FARADAY),
+        Err(_) => Ok(quantity(what, text, dimension::ENERGY)? / ELEMENTARY_CHARGE),
+    }
 }
 
 /// `voltage`: steps between hull vertices, average, hull. Without a reference energy, the frames of pure working ion give it; with densities of

@@ -2,11 +2,12 @@
 
 use crate::error::ScaladeError;
 use crate::orderings::{Orderings, read_text};
+use crate::rungs::quantity;
 use scalade_energetics::vibration::{PhononDos, Thermal, thermal_voltage};
 use scalade_energetics::{EnergeticsError, VoltageProfile};
 use scalade_formats::read_phonon_dos;
 use scalade_units::constants::FARADAY;
-use scalade_units::{Quantity, dimension};
+use scalade_units::dimension;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -32,12 +33,7 @@ fn read(path: &Path, atoms: Option<usize>) -> Result<(PhononDos, usize), Scalade
 
 /// A comma-separated list of temperatures in kelvin.
 fn temperatures(text: &str) -> Result<Vec<f64>, ScaladeError> {
-    let one = |t: &str| {
-        let parsed: Result<Quantity, _> = t.trim().parse();
-        parsed
-            .and_then(|q| q.in_si(dimension::TEMPERATURE))
-            .map_err(|e| ScaladeError::input(format!("--temperatures '{}': {e}", t.trim())))
-    };
+    let one = |t: &str| quantity("--temperatures", t.trim(), dimension::TEMPERATURE);
     text.split(',').filter(|t| !t.trim().is_empty()).map(one).collect()
 }
 

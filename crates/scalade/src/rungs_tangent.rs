@@ -2,12 +2,13 @@
 
 use crate::error::ScaladeError;
 use crate::orderings::read_text;
+use crate::rungs::{electronvolt, quantity};
 use scalade_formats::read_csv;
 use scalade_lattice::mean_field::{Approximation, MeanField};
 use scalade_lattice::tangent::{MixingCurve, TabledMixing, spinodals, tangents};
 use scalade_lattice::{LatticeError, RedlichKister};
-use scalade_units::constants::{AVOGADRO, BOLTZMANN_EV, ELEMENTARY_CHARGE};
-use scalade_units::{Quantity, dimension};
+use scalade_units::constants::BOLTZMANN_EV;
+use scalade_units::dimension;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -35,23 +36,11 @@ pub struct TangentRequest<'a> {
     pub temperature: &'a str,
 }
 
-fn quantity(option: &str, text: &str) -> Result<Quantity, ScaladeError> {
-    text.parse().map_err(|e| ScaladeError::input(format!("--{option}: {e}")))
-}
-
-/// An energy per site in eV; an energy per mole of sites is one too.
 fn energy_ev(option: &str, text: Option<&str>, kind: &str) -> Result<f64, ScaladeError> {
     let text = text.ok_or_else(|| {
         ScaladeError::input(format!("the kind {kind} needs --{option}, such as --{option} \"0.08 eV\""))
     })?;
-    let parsed = quantity(option, text)?;
-    if let Ok(per_mole) = parsed.in_si(dimension::MOLAR_ENERGY) {
-        return Ok(per_mole / (AVOGADRO * ELEMENTARY_CHARGE));
-    }
-    let joule = parsed
-        .in_si(dimension::ENERGY)
-        .map_err(|e| ScaladeError::input(format!("--{option} is an energy per site or per mole: {e}")))?;
-    Ok(joule / ELEMENTARY_CHARGE)
+    electronvolt(&format!("--{option}"), text)
 }
 
 impl TangentRequest<'_> {
@@ -149,9 +138,7 @@ fn refused(error: LatticeError) -> ScaladeError {
 
 /// `tangent`: coexisting phases, their chemical potential and the spinodals of a free energy of mixing per site.
 pub fn tangent(request: &TangentRequest<'_>) -> Result<Value, ScaladeError> {
-    let temperature = quantity("temperature", request.temperature)?
-        .in_si(dimension::TEMPERATURE)
-        .map_err(|e| ScaladeError::input(format!("--temperature: {e}")))?;
+    let temperature = quantity("--temperature", request.temperature, dimension::TEMPERATURE)?;
     if !(temperature.is_finite() && temperature > 0.0) {
         return Err(ScaladeError::input(format!("--temperature is {temperature} K; above 0 K is due")));
     }

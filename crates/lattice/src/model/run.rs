@@ -261,12 +261,7 @@ impl HeatBath {
             kernel.fill(if condition.mu >= at { !0 } else { 0 });
         } else {
             kernel.randomize();
-            let widest: f64 = model
-                .shells()
-                .iter()
-                .map(|s| s.energy.abs() * s.neighbours.iter().map(Vec::len).max().unwrap_or(0) as f64)
-                .sum();
-            let (levels, hot) = (24, 2.0 * (widest + (condition.mu - symmetric_mu.unwrap_or(0.0)).abs()));
+            let (levels, hot) = (24, hot(model, condition.mu));
             if hot > condition.kt {
                 for level in 0..levels {
                     let share = f64::from(level) / f64::from(levels);
