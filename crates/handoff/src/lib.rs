@@ -8,6 +8,7 @@ mod error;
 pub mod lattice_energy;
 pub mod lattice_hamiltonian;
 mod local_terms;
+pub mod species_hamiltonian;
 mod tensor;
 mod thermodynamic_factor;
 mod voltage;
@@ -21,6 +22,7 @@ pub use electrode::{
 pub use error::HandoffError;
 pub use lattice_energy::{Bond, LatticeEnergy};
 pub use lattice_hamiltonian::{ClusterOrbit, LatticeHamiltonian};
+pub use species_hamiltonian::{FunctionOrbit, SiteFactor, SpeciesHamiltonian, SpeciesSite};
 pub use tensor::SymmetricTensor;
 pub use thermodynamic_factor::{ThermodynamicFactor, ThermodynamicFactorTable};
 pub use voltage::{OpenCircuitVoltage, VoltageMember, VoltageTable};
