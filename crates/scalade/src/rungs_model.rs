@@ -23,8 +23,8 @@ use scalade_handoff::{LatticeEnergy, LatticeHamiltonian};
 use scalade_lattice::exact::Enumeration;
 use scalade_lattice::model::exact::{ExactAverages, Levels, MOST_STATES_LOG2, ring};
 use scalade_lattice::model::{
-    Algorithm, Condition, FlatHistogram, Law, PairModel, PairTables, RunSettings, SampledPoint, cpu_seconds,
-    flat_histogram, hot, sample, sample_chains, sample_laws,
+    Algorithm, Condition, FlatHistogram, Law, Multispin, PairModel, PairTables, RunSettings, SampledPoint,
+    SpinExpansion, cpu_seconds, flat_histogram, hot, sample, sample_chains, sample_counted, sample_laws,
 };
 use scalade_lattice::{BOLTZMANN_EV_PER_K, Estimate, LatticeError};
 use serde_json::{Value, json};
@@ -111,6 +111,8 @@ enum Model {
         energy: Box<LatticeEnergy>,
         /// Bound on the energy gap of a site.
         widest: f64,
+        /// What the heat bath counts, if it suits the expansion and the box.
+        counted: Option<Box<SpinExpansion>>,
     },
 }
 
@@ -156,7 +158,10 @@ fn build(file: &ModelFile, path: &Path) -> Result<Model, ScaladeError> {
             let widest: f64 = weights.map(|(o, c)| 2.0 * c.abs() * (o.order * o.clusters.len()) as f64).sum();
             let energy = LatticeEnergy::new(&expansion, &expansion.coefficients_ev, grid, &[])
                 .map_err(|e| input(&e))?;
-            Ok(Model::Expansion { energy: Box::new(energy), widest })
+            let counted =
+                SpinExpansion::new(&expansion, &expansion.coefficients_ev, grid).map_err(|e| input(&e))?;
+            let counted = counted.filter(|c| Multispin::suits(c)).map(Box::new);
+            Ok(Model::Expansion { energy: Box::new(energy), widest, counted })
         }
         (EnergySource::Pairs { .. }, LatticeSource::Expansion) => {
             Err(ScaladeError::internal("a lattice without a source"))
@@ -308,25 +313,32 @@ fn laws(ensemble: &Ensemble, sites: usize) -> Vec<Law> {
     }
 }
 
+/// The conditions of points that are all semi-grand-canonical.
+fn grand(points: &[(f64, Law)]) -> Option<Vec<Condition>> {
+    points
+        .iter()
+        .map(|(kt, law)| match law {
+            Law::SemiGrand { mu } => Some(Condition { kt: *kt, mu: *mu }),
+            _ => None,
+        })
+        .collect()
+}
+
 fn sample_all(
     model: &Model,
     points: &[(f64, Law)],
     settings: &RunSettings,
 ) -> Result<Vec<SampledPoint>, LatticeError> {
-    match model {
-        Model::Pairs(pairs) => {
-            let grand: Option<Vec<Condition>> = points
-                .iter()
-                .map(|(kt, law)| {
-                    if let Law::SemiGrand { mu } = law { Some(Condition { kt: *kt, mu: *mu }) } else { None }
-                })
-                .collect();
-            match grand {
-                Some(conditions) => sample(pairs, &conditions, settings),
-                None => sample_laws(pairs, points, settings),
-            }
+    let grand = grand(points);
+    match (model, grand) {
+        (Model::Pairs(pairs), Some(conditions)) => sample(pairs, &conditions, settings),
+        (Model::Pairs(pairs), None) => sample_laws(pairs, points, settings),
+        (Model::Expansion { counted: Some(counted), .. }, Some(conditions))
+            if matches!(settings.algorithm, Algorithm::Auto | Algorithm::HeatBath) =>
+        {
+            sample_counted(&**counted, &conditions, settings)
         }
-        Model::Expansion { energy, widest } => Ok(points
+        (Model::Expansion { energy, widest, .. }, _) => Ok(points
             .par_iter()
             .enumerate()
             .map(|(index, (kt, law))| {
@@ -339,6 +351,30 @@ fn sample_all(
     }
 }
 
+/// Refuses an algorithm or exchanges that an expansion cannot have.
+fn check_algorithm(model: &Model, file: &ModelFile, ensemble: &Ensemble) -> Result<(), ScaladeError> {
+    let grand = matches!(ensemble, Ensemble::SemiGrand { .. });
+    if file.replica_exchange && !grand {
+        return Err(ScaladeError::input("replica_exchange works in the semigrand ensemble; leave it out"));
+    }
+    let Model::Expansion { counted, .. } = model else { return Ok(()) };
+    let bath = grand && counted.is_some();
+    match file.algorithm {
+        Algorithm::HeatBath if !bath => Err(ScaladeError::input(
+            "algorithm: the heat bath of an expansion needs the semigrand ensemble, a box in which no cluster meets itself, and at most 256 neighbours of a site; leave it out",
+        )),
+        Algorithm::Wolff | Algorithm::RejectionFree | Algorithm::Reference => Err(ScaladeError::input(
+            "algorithm: an expansion is sampled by \"heat-bath\" or \"single\"; leave it out",
+        )),
+        _ if file.replica_exchange && (!bath || file.algorithm == Algorithm::Single) => {
+            Err(ScaladeError::input(
+                "replica_exchange needs the heat bath, which does not suit this expansion and box; leave it out",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn sampled_points(
     model: &Model,
     file: &ModelFile,
@@ -348,11 +384,7 @@ fn sampled_points(
     let laws = laws(ensemble, model.sites());
     let pairs: Vec<(f64, Law)> =
         file.temperature.iter().flat_map(|t| laws.iter().map(|law| (*t, *law))).collect();
-    if file.replica_exchange && !matches!((model, ensemble), (Model::Pairs(_), Ensemble::SemiGrand { .. })) {
-        return Err(ScaladeError::input(
-            "replica_exchange works for pair models in the semigrand ensemble; leave it out",
-        ));
-    }
+    check_algorithm(model, file, ensemble)?;
     let points: Vec<(f64, Law)> = pairs.iter().map(|(t, law)| (boltzmann * t, *law)).collect();
     let sampled = sample_all(model, &points, &settings(file)).map_err(|e| refused(&e))?;
     let mut unconverged = Vec::new();
@@ -400,7 +432,7 @@ fn density_points(model: &Model, file: &ModelFile, boltzmann: f64) -> Result<Bod
             let tables = PairTables::new(pairs);
             flat_histogram(&tables.empty(), hot(pairs, 0.0) * pairs.sites() as f64, &kts, &settings)
         }
-        Model::Expansion { energy, widest } => {
+        Model::Expansion { energy, widest, .. } => {
             flat_histogram(&**energy, 2.0 * widest * energy.grid().sites() as f64, &kts, &settings)
         }
     }

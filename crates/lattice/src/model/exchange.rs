@@ -1,6 +1,6 @@
 //! Replica exchange between the points of a run.
 
-use super::PairModel;
+use super::Counted;
 use super::multispin::{Multispin, Observed};
 use super::run::{Algorithm, Condition, Ended, HeatBath, Progress, RunSettings, SampledPoint, finished};
 use crate::LatticeError;
@@ -13,8 +13,8 @@ const STREAM_EXCHANGE: u32 = 0x6d20;
 /// Samples all conditions in step. After every sweep, points that follow one another (by kT, and by mu up and down in turns) may exchange the
 /// configurations of each replica, with probability min(1, exp((1/kT - 1/kT')(E - E') - (mu/kT - mu'/kT')(N - N')))
 /// (K. Hukushima and K. Nemoto, J. Phys. Soc. Jpn. 65, 1604 (1996)). All points run until the last has its precision.
-pub(super) fn sample_exchanging(
-    model: &PairModel,
+pub(super) fn sample_exchanging<M: Counted>(
+    model: &M,
     conditions: &[Condition],
     settings: &RunSettings,
 ) -> Result<Vec<SampledPoint>, LatticeError> {
@@ -22,7 +22,7 @@ pub(super) fn sample_exchanging(
         return Err(LatticeError::Setting {
             name: "replica exchange",
             value: 1.0,
-            want: "it works with the heat bath, for models with at most 20 bits of neighbour counts; leave out the algorithm or the exchange",
+            want: "it works with the heat bath, for models with at most 96 bits of cluster counts and 256 neighbours; leave out the algorithm or the exchange",
         });
     }
     let order = snake(conditions);

@@ -23,6 +23,8 @@
 //! # Ok::<(), scalade_lattice::LatticeError>(())
 //! ```
 
+mod conditional_law;
+mod counted;
 mod cpu_time;
 mod definition;
 pub mod exact;
@@ -36,6 +38,7 @@ mod run;
 mod stencil;
 mod wolff;
 
+pub use counted::{Counted, Seen, SpinExpansion};
 pub use cpu_time::cpu_seconds;
 pub use definition::{PairModel, Shell, Variables};
 pub use flat_histogram::{FlatHistogram, ReweightedPoint, StateDensity, flat_histogram};
@@ -45,7 +48,7 @@ pub use recorder::{PointSummary, Recorder};
 pub use rejection_free::RejectionFree;
 pub use run::{
     Algorithm, Condition, RunSettings, SampledPoint, hot, sample, sample_canonical, sample_chains,
-    sample_laws,
+    sample_counted, sample_laws,
 };
 pub use stencil::Stencil;
 pub use wolff::Wolff;

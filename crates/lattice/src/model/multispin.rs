@@ -6,21 +6,23 @@
 //! of one box, whatever S.
 //!
 //! Sites are visited in order and drawn from their conditional distribution (heat bath): P(occupied) = 1/(1 + exp((gap - mu)/kT)) with the gap
-//! of [`PairModel::gap`]. That is stationary for the semi-grand-canonical weight and, unlike Metropolis in order, always ergodic.
-//! Occupied neighbours are counted shell by shell in bit planes. For few combinations of counts, a uniform number per lane is compared bit by
+//! of [`Counted::gap`]. That is stationary for the semi-grand-canonical weight and, unlike Metropolis in order, always ergodic.
+//! Occupied neighbours (clusters whose other spins have a product of +1) are counted class by class in bit planes. For few combinations of counts, a uniform number per lane is compared bit by
 //! bit, most significant first, with the threshold of its combination until all lanes are decided: exact to 2^-64 with about eight random
-//! words for 64 sites. For many combinations the planes are transposed to an index per lane into a table of 32-bit thresholds.
+//! words for 64 sites. For many combinations the planes are transposed to an index per lane into a table of 32-bit thresholds, or into a few
+//! tables whose entries are summed to the gap.
 //! (Multi-spin coding: L. Jacobs and C. Rebbi, J. Comput. Phys. 41, 203 (1981); bitwise comparison as in the sampling of Bernoulli vectors.)
 
-use super::{PairModel, Variables};
+use super::Variables;
+use super::conditional_law::{Law, MOST_PLANES, transpose_8x8};
+use super::counted::{Counted, Seen};
 use crate::LatticeError;
 use crate::metropolis::Words;
 use scalade_crystal::LatticeSite;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Most bit planes of the counts of one site.
-const MOST_PLANES: usize = 20;
-/// Most planes for which combinations are told apart by masks.
-const MASK_PLANES: usize = 5;
+/// Most distinct sites that share a cluster with one.
+const MOST_NEAR: usize = 256;
 
 /// Contribution of a coordinate to the number of a word, and the rotation it brings.
 #[derive(Clone, Copy, Debug)]
@@ -29,36 +31,37 @@ struct Place {
     rotation: u32,
 }
 
+/// A site relative to another one.
 #[derive(Clone, Copy, Debug)]
 struct Step {
-    shell: usize,
     cell: [i32; 3],
     basis: u32,
 }
 
-/// The conditional law of the sites of one sublattice.
+/// Clusters of one class and one number of other sites, as numbers of steps: `width` each.
 #[derive(Clone, Debug)]
-enum Law {
-    /// Used combinations of counts, and for each bit of the thresholds (most significant first) a mask per combination.
-    Masks { used: Vec<usize>, bits: Vec<u64> },
-    /// Threshold by index.
-    Table(Vec<u32>),
+struct Class {
+    number: usize,
+    width: usize,
+    steps: Vec<u16>,
+    /// Bit planes of their count.
+    planes: usize,
 }
 
 #[derive(Clone, Debug)]
 struct Sublattice {
-    /// Neighbours by shell, without own images.
-    steps: Vec<Step>,
-    /// First step of each shell, and the end.
-    starts: Vec<usize>,
-    /// Bit planes of each shell.
-    planes: Vec<usize>,
-    /// One end of every bond.
-    bonds: Vec<Step>,
+    /// The distinct sites that clusters through a site hold beside it; with pairs alone one for each pair, class by class.
+    around: Vec<Step>,
+    /// Whether every cluster is a pair, so that step n belongs to pair n.
+    pairs: bool,
+    classes: Vec<Class>,
+    /// The distinct other sites of the clusters that are observed from here, and those clusters.
+    seen: Vec<Step>,
+    observed: Vec<Class>,
     law: Law,
 }
 
-/// 64 lanes of a pair model.
+/// 64 lanes of a model of clusters.
 #[derive(Clone, Debug)]
 pub struct Multispin {
     dims: [usize; 3],
@@ -71,8 +74,9 @@ pub struct Multispin {
     sublattices: Vec<Sublattice>,
     variables: Variables,
     energies: Vec<f64>,
-    /// Bonds of each shell in the box.
-    bonds: Vec<i64>,
+    constant: f64,
+    /// Clusters of each class in the box.
+    totals: Vec<i64>,
     random: Words,
     draws: u64,
     flips: u64,
@@ -93,18 +97,21 @@ fn plane_count(coordination: usize) -> usize {
 
 impl Multispin {
     /// Whether the counts of the model fit into the planes of this kernel.
-    pub fn suits(model: &PairModel) -> bool {
+    pub fn suits<M: Counted + ?Sized>(model: &M) -> bool {
         (0..model.grid().basis()).all(|b| {
-            let planes: usize =
-                (0..model.shells().len()).map(|k| plane_count(model.coordination(b, k))).sum();
-            planes <= MOST_PLANES
+            let planes = model.coordination(b).into_iter().map(plane_count);
+            let (through, once) = (model.through(b), model.once(b));
+            let near = |seen: &[Seen<'_>]| {
+                seen.iter().flat_map(|(_, others)| *others).collect::<BTreeSet<_>>().len() <= MOST_NEAR
+            };
+            planes.sum::<usize>() <= MOST_PLANES && near(&through) && near(&once)
         })
     }
 
     /// The kernel with all sites vacant, driven by the random stream (seed, stream, replica). At least `fewest_replicas` independent copies
     /// of the box are kept (at most 64).
-    pub fn new(
-        model: &PairModel,
+    pub fn new<M: Counted + ?Sized>(
+        model: &M,
         fewest_replicas: usize,
         seed: u64,
         stream: u32,
@@ -120,9 +127,11 @@ impl Multispin {
         let grid = model.grid();
         let basis = grid.basis();
         let mut reach = [0; 3];
-        for site in model.shells().iter().flat_map(|s| s.neighbours.iter().flatten()) {
-            for (r, c) in reach.iter_mut().zip(site.cell) {
-                *r = (*r).max(c.abs());
+        for b in 0..basis {
+            for site in model.through(b).into_iter().chain(model.once(b)).flat_map(|(_, others)| others) {
+                for (r, c) in reach.iter_mut().zip(site.cell) {
+                    *r = (*r).max(c.abs());
+                }
             }
         }
         let (order, slabs) = decomposition(grid.dims(), reach, 64 / fewest_replicas.clamp(1, 64));
@@ -144,12 +153,6 @@ impl Multispin {
                 .collect()
         });
         let sublattices = (0..basis).map(|b| sublattice(model, b, order)).collect();
-        let bonds = (0..model.shells().len())
-            .map(|k| {
-                model.shells()[k].neighbours.iter().map(Vec::len).sum::<usize>() as i64 / 2
-                    * grid.cells() as i64
-            })
-            .collect();
         Ok(Self {
             dims,
             slabs,
@@ -160,8 +163,9 @@ impl Multispin {
             reach,
             sublattices,
             variables: model.variables(),
-            energies: model.shells().iter().map(|s| s.energy).collect(),
-            bonds,
+            energies: model.energies(),
+            constant: model.constant(),
+            totals: model.totals(),
             random: Words::new(seed, stream, replica),
             draws: 0,
             flips: 0,
@@ -184,42 +188,10 @@ impl Multispin {
     }
 
     /// Sets the conditional law for a temperature and a chemical potential, and counts the acceptance anew.
-    pub fn set_law(&mut self, model: &PairModel, kt: f64, mu: f64) {
+    pub fn set_law<M: Counted + ?Sized>(&mut self, model: &M, kt: f64, mu: f64) {
         (self.draws, self.flips) = (0, 0);
         for (b, sublattice) in self.sublattices.iter_mut().enumerate() {
-            let total: usize = sublattice.planes.iter().sum();
-            let coordination: Vec<usize> =
-                (0..sublattice.planes.len()).map(|k| model.coordination(b, k)).collect();
-            let mut probability = vec![None; 1 << total];
-            for (index, p) in probability.iter_mut().enumerate() {
-                let mut rest = index;
-                let counts: Vec<usize> = sublattice
-                    .planes
-                    .iter()
-                    .map(|planes| {
-                        let count = rest & ((1 << planes) - 1);
-                        rest >>= planes;
-                        count
-                    })
-                    .collect();
-                if counts.iter().zip(&coordination).all(|(n, z)| n <= z) {
-                    *p = Some(1.0 / (1.0 + ((model.gap(b, &counts) - mu) / kt).exp()));
-                }
-            }
-            sublattice.law = if total <= MASK_PLANES {
-                let used: Vec<usize> = (0..probability.len()).filter(|i| probability[*i].is_some()).collect();
-                let thresholds: Vec<u64> =
-                    used.iter().map(|i| threshold_64(probability[*i].unwrap_or(0.0))).collect();
-                let bits = (0..64)
-                    .rev()
-                    .flat_map(|bit| thresholds.iter().map(move |t| 0u64.wrapping_sub(t >> bit & 1)))
-                    .collect();
-                Law::Masks { used, bits }
-            } else {
-                Law::Table(
-                    probability.iter().map(|p| (threshold_64(p.unwrap_or(0.0)) >> 32) as u32).collect(),
-                )
-            };
+            sublattice.law = Law::new(model, b, &all_planes(sublattice, self.energies.len()), kt, mu);
         }
     }
 
@@ -240,12 +212,12 @@ impl Multispin {
     pub fn sweep(&mut self) {
         let sublattices = std::mem::take(&mut self.sublattices);
         let mut rows: Vec<Vec<(u32, u32)>> =
-            sublattices.iter().map(|s| vec![(0, 0); s.steps.len()]).collect();
+            sublattices.iter().map(|s| vec![(0, 0); s.around.len()]).collect();
         let basis = sublattices.len();
         for i in 0..self.dims[0] {
             for j in 0..self.dims[1] {
                 for (row, sublattice) in rows.iter_mut().zip(&sublattices) {
-                    self.row(i, j, &sublattice.steps, row);
+                    self.row(i, j, &sublattice.around, row);
                 }
                 let start = (i * self.dims[1] + j) * self.dims[2] * basis;
                 for k in 0..self.dims[2] {
@@ -264,8 +236,8 @@ impl Multispin {
 
     /// How many moves of a model with few combinations of counts cost as much as one of this.
     pub fn cost(&self) -> u64 {
-        let large = self.sublattices.iter().any(|s| s.planes.iter().sum::<usize>() > MASK_PLANES);
-        if large { 5 } else { 1 }
+        let costly = |s: &Sublattice| Law::is_costly(&all_planes(s, self.energies.len()));
+        if self.sublattices.iter().any(costly) { 5 } else { 1 }
     }
 
     /// Share of the sites drawn so far that changed.
@@ -291,148 +263,122 @@ impl Multispin {
     #[inline]
     fn draw(&mut self, sublattice: &Sublattice, row: &[(u32, u32)], k: usize) -> u64 {
         let mut planes = [0u64; MOST_PLANES];
-        let mut first = 0;
-        for (shell, depth) in sublattice.planes.iter().enumerate() {
-            let range = sublattice.starts[shell]..sublattice.starts[shell + 1];
-            let mine = &mut planes[first..first + depth];
-            let mut at = range.start;
-            while at + 1 < range.end {
-                let a = self.word(row[at], &sublattice.steps[at], k);
-                let b = self.word(row[at + 1], &sublattice.steps[at + 1], k);
-                // Two words at once through a full adder into the lowest plane.
-                let half = mine[0] ^ a;
-                let mut carry = (mine[0] & a) | (half & b);
-                mine[0] = half ^ b;
-                for plane in &mut mine[1..] {
-                    let next = *plane & carry;
-                    *plane ^= carry;
-                    carry = next;
-                }
+        let used = if sublattice.pairs {
+            self.count_pairs(sublattice, row, k, &mut planes)
+        } else {
+            self.count_clusters(sublattice, row, k, &mut planes)
+        };
+        sublattice.law.draw(&planes[..used], &mut self.random)
+    }
+
+    /// Counts occupied neighbours class by class; returns the number of planes.
+    #[inline]
+    fn count_pairs(
+        &self,
+        sublattice: &Sublattice,
+        row: &[(u32, u32)],
+        k: usize,
+        planes: &mut [u64; MOST_PLANES],
+    ) -> usize {
+        let (mut first, mut at) = (0, 0);
+        for class in &sublattice.classes {
+            let mine = &mut planes[first..first + class.planes];
+            let end = at + class.steps.len();
+            while at + 1 < end {
+                let a = self.word(row[at], &sublattice.around[at], k);
+                let b = self.word(row[at + 1], &sublattice.around[at + 1], k);
+                add_two(mine, a, b);
                 at += 2;
             }
-            if at < range.end {
-                let mut carry = self.word(row[at], &sublattice.steps[at], k);
-                for plane in mine.iter_mut() {
-                    let next = *plane & carry;
-                    *plane ^= carry;
-                    carry = next;
-                }
+            if at < end {
+                add_one(mine, self.word(row[at], &sublattice.around[at], k));
+                at += 1;
             }
-            first += depth;
+            first += class.planes;
         }
-        match &sublattice.law {
-            Law::Masks { used, bits } => self.draw_masks(&planes[..first], used, bits),
-            Law::Table(table) => self.draw_table(&planes[..first], table),
-        }
+        first
     }
 
-    /// Lanes whose uniform number is below the threshold of their combination.
+    /// Counts clusters of any size whose other spins have a product of +1.
     #[inline]
-    fn draw_masks(&mut self, planes: &[u64], used: &[usize], bits: &[u64]) -> u64 {
-        let mut combinations = [0u64; 1 << MASK_PLANES];
-        combinations[0] = !0;
-        let mut count = 1;
-        for plane in planes {
-            for c in 0..count {
-                combinations[c + count] = combinations[c] & plane;
-                combinations[c] &= !plane;
-            }
-            count *= 2;
+    fn count_clusters(
+        &self,
+        sublattice: &Sublattice,
+        row: &[(u32, u32)],
+        k: usize,
+        planes: &mut [u64; MOST_PLANES],
+    ) -> usize {
+        let mut near = [0u64; MOST_NEAR];
+        for ((word, row), step) in near.iter_mut().zip(row).zip(&sublattice.around) {
+            *word = self.word(*row, step, k);
         }
-        let mut chosen = [0u64; 1 << MASK_PLANES];
-        for (out, index) in chosen.iter_mut().zip(used) {
-            *out = combinations[*index];
-        }
-        let chosen = &chosen[..used.len()];
-        let (mut below, mut undecided) = (0u64, !0u64);
-        for masks in bits.chunks_exact(used.len()) {
-            let threshold = chosen.iter().zip(masks).fold(0, |t, (c, m)| t | (c & m));
-            let [a, b] = self.random.pair();
-            let uniform = u64::from(a) | u64::from(b) << 32;
-            below |= undecided & threshold & !uniform;
-            undecided &= !(threshold ^ uniform);
-            if undecided == 0 {
-                break;
-            }
-        }
-        below
-    }
-
-    /// The same with a table: 16 random bits per lane, 16 more where they tie.
-    fn draw_table(&mut self, planes: &[u64], table: &[u32]) -> u64 {
-        let mut index = [0u32; 64];
-        for (eight, of) in planes.chunks(8).enumerate() {
-            for group in 0..8 {
-                let square = of
-                    .iter()
-                    .enumerate()
-                    .fold(0u64, |s, (p, plane)| s | (plane >> (8 * group) & 0xff) << (8 * p));
-                let bytes = transpose_8x8(square).to_le_bytes();
-                for (slot, byte) in index[8 * group..8 * group + 8].iter_mut().zip(bytes) {
-                    *slot |= u32::from(byte) << (8 * eight);
+        let mut first = 0;
+        for class in &sublattice.classes {
+            let mine = &mut planes[first..first + class.planes];
+            let odd_turns = class.even();
+            let mut clusters = class.steps.chunks_exact(class.width);
+            while let Some(a) = clusters.next() {
+                let a = product(&near, a) ^ odd_turns;
+                match clusters.next() {
+                    Some(b) => add_two(mine, a, product(&near, b) ^ odd_turns),
+                    None => add_one(mine, a),
                 }
             }
+            first += class.planes;
         }
-        let mut out = 0u64;
-        for four in 0..16 {
-            let [a, b] = self.random.pair();
-            let quarters = [a as u16, (a >> 16) as u16, b as u16, (b >> 16) as u16];
-            for (q, high) in quarters.into_iter().enumerate() {
-                let lane = 4 * four + q;
-                let threshold = table[index[lane] as usize];
-                let below = if u32::from(high) == threshold >> 16 {
-                    (self.random.pair()[0] & 0xffff) < threshold & 0xffff
-                } else {
-                    u32::from(high) < threshold >> 16
-                };
-                out |= u64::from(below) << lane;
-            }
-        }
-        out
+        first
     }
 
     /// Energy and number of occupied sites of each replica, from scratch and in integers.
     pub fn observe(&self, out: &mut Vec<Observed>) {
-        let shells = self.energies.len();
-        let mut counters = vec![LaneCounter::default(); shells + 1];
+        let classes = self.energies.len();
+        let mut counters = vec![LaneCounter::default(); classes + 1];
         let basis = self.sublattices.len();
         let mut rows: Vec<Vec<(u32, u32)>> =
-            self.sublattices.iter().map(|s| vec![(0, 0); s.bonds.len()]).collect();
+            self.sublattices.iter().map(|s| vec![(0, 0); s.seen.len()]).collect();
+        let spins = self.variables == Variables::Spin;
+        let mut near = [0u64; MOST_NEAR];
         for i in 0..self.dims[0] {
             for j in 0..self.dims[1] {
                 for (row, sublattice) in rows.iter_mut().zip(&self.sublattices) {
-                    self.row(i, j, &sublattice.bonds, row);
+                    self.row(i, j, &sublattice.seen, row);
                 }
                 let start = (i * self.dims[1] + j) * self.dims[2] * basis;
                 for k in 0..self.dims[2] {
                     for (b, sublattice) in self.sublattices.iter().enumerate() {
                         let here = self.words[start + k * basis + b];
-                        counters[shells].add(here);
-                        for (row, bond) in rows[b].iter().zip(&sublattice.bonds) {
-                            let there = self.word(*row, bond, k);
-                            counters[bond.shell].add(match self.variables {
-                                Variables::Spin => here ^ there,
-                                Variables::Occupation => here & there,
-                            });
+                        counters[classes].add(here);
+                        for ((word, row), step) in near.iter_mut().zip(&rows[b]).zip(&sublattice.seen) {
+                            *word = self.word(*row, step, k);
+                        }
+                        for class in &sublattice.observed {
+                            let counter = &mut counters[class.number];
+                            if class.width == 0 {
+                                counter.add(!here);
+                            } else if spins {
+                                // Set where the product of the spins is -1: an odd number of vacant sites.
+                                let turns = here ^ class.even();
+                                let clusters = class.steps.chunks_exact(class.width);
+                                clusters.for_each(|c| counter.add(product(&near, c) ^ turns));
+                            } else {
+                                class.steps.iter().for_each(|n| counter.add(here & near[usize::from(*n)]));
+                            }
                         }
                     }
                 }
             }
         }
         out.clear();
-        out.resize(self.replicas, Observed::default());
-        for (shell, counter) in counters.iter_mut().enumerate() {
+        out.resize(self.replicas, Observed { energy: self.constant, occupied: 0.0 });
+        for (class, counter) in counters.iter_mut().enumerate() {
             let lanes = counter.lanes();
             for (replica, observed) in out.iter_mut().enumerate() {
                 let count: u64 = lanes.iter().skip(replica).step_by(self.replicas).sum();
-                if shell == shells {
+                if class == classes {
                     observed.occupied = count as f64;
                 } else {
-                    let sum = match self.variables {
-                        Variables::Spin => self.bonds[shell] - 2 * count as i64,
-                        Variables::Occupation => count as i64,
-                    };
-                    observed.energy += self.energies[shell] * sum as f64;
+                    let sum = if spins { self.totals[class] - 2 * count as i64 } else { count as i64 };
+                    observed.energy += self.energies[class] * sum as f64;
                 }
             }
         }
@@ -455,22 +401,6 @@ impl Multispin {
     }
 }
 
-/// floor(p 2^64), at most 2^64 - 1.
-fn threshold_64(p: f64) -> u64 {
-    // The cast saturates.
-    (p * 18_446_744_073_709_551_616.0) as u64
-}
-
-/// Rows and columns of a square of 8 x 8 bits exchanged (H. S. Warren, Hacker's Delight, 7-3).
-fn transpose_8x8(mut x: u64) -> u64 {
-    let mut t = (x ^ (x >> 7)) & 0x00aa_00aa_00aa_00aa;
-    x ^= t ^ (t << 7);
-    t = (x ^ (x >> 14)) & 0x0000_cccc_0000_cccc;
-    x ^= t ^ (t << 14);
-    t = (x ^ (x >> 28)) & 0x0000_0000_f0f0_f0f0;
-    x ^ t ^ (t << 28)
-}
-
 /// Order of the axes (the one that is cut first, the longest of the others last) and the number of slabs, at most `most`.
 fn decomposition(dims: [usize; 3], reach: [i32; 3], most: usize) -> ([usize; 3], usize) {
     let mut best = (0, 1);
@@ -491,23 +421,82 @@ fn decomposition(dims: [usize; 3], reach: [i32; 3], most: usize) -> ([usize; 3],
     ([best.0, others[0], others[1]], best.1)
 }
 
-fn sublattice(model: &PairModel, b: usize, order: [usize; 3]) -> Sublattice {
-    let grid = model.grid();
-    let home = LatticeSite { cell: [0; 3], basis: b };
-    let step = |shell: usize, site: &LatticeSite| Step {
-        shell,
-        cell: order.map(|a| site.cell[a]),
-        basis: site.basis as u32,
-    };
-    let (mut steps, mut starts, mut bonds) = (Vec::new(), vec![0], Vec::new());
-    for (k, shell) in model.shells().iter().enumerate() {
-        let around = &shell.neighbours[b];
-        steps.extend(around.iter().filter(|s| grid.index(**s) != b).map(|s| step(k, s)));
-        starts.push(steps.len());
-        bonds.extend(around.iter().filter(|s| **s > home).map(|s| step(k, s)));
+/// Planes of every class, in order of the classes that a site counts.
+fn all_planes(sublattice: &Sublattice, classes: usize) -> Vec<usize> {
+    let mut planes = vec![0; classes];
+    for class in &sublattice.classes {
+        planes[class.number] += class.planes;
     }
-    let planes = (0..model.shells().len()).map(|k| plane_count(model.coordination(b, k))).collect();
-    Sublattice { steps, starts, planes, bonds, law: Law::Table(Vec::new()) }
+    planes
+}
+
+impl Class {
+    /// All ones if the number of other sites is even: the exclusive or of their occupations is then the opposite of their spins' product.
+    #[inline]
+    fn even(&self) -> u64 {
+        if self.width.is_multiple_of(2) { !0 } else { 0 }
+    }
+}
+
+/// The exclusive or of words.
+#[inline]
+fn product(near: &[u64; MOST_NEAR], numbers: &[u16]) -> u64 {
+    numbers.iter().fold(0, |x, n| x ^ near[usize::from(*n) % MOST_NEAR])
+}
+
+/// Adds a bit to each lane's count.
+#[inline]
+fn add_one(planes: &mut [u64], bit: u64) {
+    let mut carry = bit;
+    for plane in planes {
+        let next = *plane & carry;
+        *plane ^= carry;
+        carry = next;
+    }
+}
+
+/// Adds two bits to each lane's count: through a full adder into the lowest plane.
+#[inline]
+fn add_two(planes: &mut [u64], a: u64, b: u64) {
+    let Some((lowest, higher)) = planes.split_first_mut() else { return };
+    let half = *lowest ^ a;
+    let carry = (*lowest & a) | (half & b);
+    *lowest = half ^ b;
+    add_one(higher, carry);
+}
+
+/// Distinct steps and clusters class by class in numbers of steps; with `repeat`, every site of a cluster has a step of its own.
+fn compile(seen: &[Seen<'_>], order: [usize; 3], repeat: bool) -> (Vec<Step>, Vec<Class>) {
+    let mut numbers: BTreeMap<LatticeSite, u16> = BTreeMap::new();
+    let (mut steps, mut classes): (Vec<Step>, Vec<Class>) = (Vec::new(), Vec::new());
+    for (class, others) in seen {
+        let known = classes.last().is_some_and(|c| c.number == *class && c.width == others.len());
+        if !known {
+            classes.push(Class { number: *class, width: others.len(), steps: Vec::new(), planes: 0 });
+        }
+        for site in *others {
+            let next = steps.len() as u16;
+            let number = if repeat { next } else { *numbers.entry(*site).or_insert(next) };
+            if number == next {
+                steps.push(Step { cell: order.map(|a| site.cell[a]), basis: site.basis as u32 });
+            }
+            if let Some(last) = classes.last_mut() {
+                last.steps.push(number);
+            }
+        }
+    }
+    for class in &mut classes {
+        class.planes = plane_count(class.steps.len() / class.width.max(1));
+    }
+    (steps, classes)
+}
+
+fn sublattice<M: Counted + ?Sized>(model: &M, b: usize, order: [usize; 3]) -> Sublattice {
+    let through = model.through(b);
+    let pairs = through.iter().all(|(_, others)| others.len() == 1);
+    let (around, classes) = compile(&through, order, pairs);
+    let (seen, observed) = compile(&model.once(b), order, false);
+    Sublattice { around, pairs, classes, seen, observed, law: Law::Table(Vec::new()) }
 }
 
 /// Counts the set bits of each lane over many words.
@@ -527,12 +516,7 @@ impl Default for LaneCounter {
 impl LaneCounter {
     #[inline]
     fn add(&mut self, word: u64) {
-        let mut carry = word;
-        for plane in &mut self.planes {
-            let next = *plane & carry;
-            *plane ^= carry;
-            carry = next;
-        }
+        add_one(&mut self.planes, word);
         self.added += 1;
         if self.added == 255 {
             self.flush();
@@ -559,6 +543,7 @@ impl LaneCounter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PairModel;
     use super::*;
     use scalade_crystal::NamedLattice;
 
@@ -614,15 +599,5 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn thresholds_and_transposition() {
-        assert_eq!(threshold_64(0.5), 1 << 63);
-        assert_eq!(threshold_64(1.0), u64::MAX);
-        assert_eq!(threshold_64(0.0), 0);
-        let x = 0x0123_4567_89ab_cdef_u64;
-        assert_eq!(transpose_8x8(transpose_8x8(x)), x);
-        assert_eq!(transpose_8x8(0b10), 1 << 8);
     }
 }

@@ -5,7 +5,7 @@ use super::multispin::{Multispin, Observed};
 use super::recorder::{PointSummary, Recorder};
 use super::rejection_free::RejectionFree;
 use super::wolff::Wolff;
-use super::{PairModel, exchange};
+use super::{Counted, PairModel, exchange};
 use crate::LatticeError;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -241,8 +241,8 @@ pub(super) struct HeatBath {
 
 impl HeatBath {
     /// An equilibrating start: uniform in the stable phase of a ferromagnet, cooled from random otherwise.
-    pub(super) fn new(
-        model: &PairModel,
+    pub(super) fn new<M: Counted + ?Sized>(
+        model: &M,
         condition: Condition,
         seed: u64,
         replica: u32,
@@ -255,13 +255,13 @@ impl HeatBath {
         };
         let mut kernel = Multispin::new(model, fewest, seed, STREAM_HEAT_BATH, replica)?;
         let symmetric_mu = model.symmetric_chemical_potential();
-        let scale: f64 = model.shells().iter().map(|s| s.energy.abs()).sum();
+        let scale: f64 = model.energies().iter().map(|e| e.abs()).sum();
         let symmetric = symmetric_mu.is_some_and(|m| (m - condition.mu).abs() <= 1e-12 * scale);
         if let (true, Some(at)) = (model.is_ferromagnetic(), symmetric_mu) {
             kernel.fill(if condition.mu >= at { !0 } else { 0 });
         } else {
             kernel.randomize();
-            let (levels, hot) = (24, hot(model, condition.mu));
+            let (levels, hot) = (24, model.hot(condition.mu));
             if hot > condition.kt {
                 for level in 0..levels {
                     let share = f64::from(level) / f64::from(levels);
@@ -392,6 +392,26 @@ pub fn sample(
         .enumerate()
         .map(|(index, condition)| sample_one(model, *condition, settings, index as u32))
         .collect()
+}
+
+/// The same for any model that the heat bath suits ([`Multispin::suits`]), with exchanges between neighbouring points if the settings ask for them.
+pub fn sample_counted<M: Counted>(
+    model: &M,
+    conditions: &[Condition],
+    settings: &RunSettings,
+) -> Result<Vec<SampledPoint>, LatticeError> {
+    check(conditions, settings)?;
+    if settings.replica_exchange && conditions.len() > 1 {
+        return exchange::sample_exchanging(model, conditions, settings);
+    }
+    let points = conditions.par_iter().enumerate().map(|(index, condition)| {
+        let mut walker = HeatBath::new(model, *condition, settings.seed, index as u32)?;
+        let mut progress = Progress::new(model.sites(), walker.kernel.replicas(), walker.kernel.cost());
+        let end = drive(&mut walker, &mut progress, *condition, settings, Alternatives::default());
+        let acceptance = Some(walker.kernel.acceptance());
+        Ok(finished(progress, &end, *condition, Algorithm::HeatBath, acceptance))
+    });
+    points.collect()
 }
 
 pub(super) fn check(conditions: &[Condition], settings: &RunSettings) -> Result<(), LatticeError> {
