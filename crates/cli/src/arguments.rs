@@ -174,9 +174,15 @@ pub enum Command {
         /// Energy of the working ion's reference, per ion, such as "-1.88 eV" (required unless the file is a .toml model).
         #[arg(long, allow_hyphen_values = true)]
         reference_energy: Option<String>,
-        /// Temperature (default: 300 K; a .toml model holds its own).
+        /// Temperature, or several separated by commas: "270 K, 300 K" (default: 300 K; a .toml model holds its own).
         #[arg(long)]
         temperature: Option<String>,
+        /// Members of the posterior of the fit that are sampled too: the band then holds what the fit does not know.
+        #[arg(long)]
+        members: Option<u16>,
+        /// Charge number of the working ion (default: 1).
+        #[arg(long)]
+        valence: Option<u8>,
         /// Monte Carlo sweeps per chemical potential.
         #[arg(long)]
         sweeps: Option<u32>,

@@ -8,6 +8,7 @@ use scalade::record::value_with_uncertainty;
 use scalade::rungs;
 use scalade::rungs_enumerate;
 use scalade::rungs_model::{is_model, montecarlo_model};
+use scalade::rungs_montecarlo::CurveRequest;
 use scalade::rungs_phonon::Vibrations;
 use scalade::rungs_tangent::TangentRequest;
 use scalade::runner::{Failure, Finished, Workspace};
@@ -107,49 +108,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
             })??
         }
         Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
-        Command::Montecarlo { expansion, reference_energy, temperature, sweeps, exact, running, .. }
-            if expansion.orderings.frames.iter().any(|f| is_model(f)) =>
-        {
-            if let Some(flag) = [
-                reference_energy.map(|_| "--reference-energy"),
-                temperature.map(|_| "--temperature"),
-                sweeps.map(|_| "--sweeps"),
-            ]
-            .into_iter()
-            .flatten()
-            .next()
-            {
-                return Err(ScaladeError::input(format!(
-                    "{flag} does not belong to a .toml model, whose settings stand in the file"
-                ))
-                .into());
-            }
-            let [model] = &expansion.orderings.frames[..] else {
-                return Err(ScaladeError::input("a .toml model stands alone: give one file").into());
-            };
-            if let Some(flag) = expansion.changed() {
-                return Err(ScaladeError::input(format!(
-                    "{flag} does not belong to a .toml model, whose settings stand in the file"
-                ))
-                .into());
-            }
-            let done = montecarlo_model(model, exact, running.jobs);
-            warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
-            done?
-        }
-        Command::Montecarlo { expansion, reference_energy, temperature, sweeps, exact, running, .. } => {
-            let Some(reference) = reference_energy else {
-                return Err(ScaladeError::input(
-                    "--reference-energy is missing: the energy of the working ion's reference, such as --reference-energy \"-1.88 eV\" (only .toml models go without)",
-                )
-                .into());
-            };
-            if exact {
-                return Err(ScaladeError::input("--exact needs a .toml model").into());
-            }
-            let temperature = temperature.as_deref().unwrap_or("300 K");
-            rungs::montecarlo(&fit(&expansion)?, &reference, temperature, sweeps, running.jobs)?
-        }
+        command @ Command::Montecarlo { .. } => montecarlo(command)?,
         Command::Hop {
             expansion, barriers, composition, temperature, attempt_frequency, running, ..
         } => {
@@ -182,6 +141,65 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         _ => return Err(ScaladeError::internal("a command without an implementation").into()),
     };
     Ok(Output { text: rungs::as_text(&document), json: document })
+}
+
+fn montecarlo(command: Command) -> Result<serde_json::Value, Failure> {
+    let Command::Montecarlo {
+        expansion,
+        reference_energy,
+        temperature,
+        members,
+        valence,
+        sweeps,
+        exact,
+        running,
+        ..
+    } = command
+    else {
+        return Err(ScaladeError::internal("a command without an implementation").into());
+    };
+    if expansion.orderings.frames.iter().any(|f| is_model(f)) {
+        let flags = [
+            reference_energy.map(|_| "--reference-energy"),
+            temperature.map(|_| "--temperature"),
+            members.map(|_| "--members"),
+            valence.map(|_| "--valence"),
+            sweeps.map(|_| "--sweeps"),
+            expansion.changed(),
+        ];
+        if let Some(flag) = flags.into_iter().flatten().next() {
+            return Err(ScaladeError::input(format!(
+                "{flag} does not belong to a .toml model, whose settings stand in the file"
+            ))
+            .into());
+        }
+        let [model] = &expansion.orderings.frames[..] else {
+            return Err(ScaladeError::input("a .toml model stands alone: give one file").into());
+        };
+        let done = montecarlo_model(model, exact, running.jobs);
+        warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
+        return done;
+    }
+    let Some(reference) = reference_energy else {
+        return Err(ScaladeError::input(
+            "--reference-energy is missing: the energy of the working ion's reference, such as --reference-energy \"-1.88 eV\" (only .toml models go without)",
+        )
+        .into());
+    };
+    if exact {
+        return Err(ScaladeError::input("--exact needs a .toml model").into());
+    }
+    let members = usize::from(members.unwrap_or(0));
+    let request = CurveRequest {
+        reference_energy: &reference,
+        temperatures: temperature.as_deref().unwrap_or("300 K"),
+        sweeps,
+        members,
+        valence: u32::from(valence.unwrap_or(1)),
+        jobs: running.jobs,
+    };
+    let fitted = fit_with(&expansion, Some(members.max(8)))?;
+    Ok(scalade::rungs_montecarlo::montecarlo(&fitted, &request)?)
 }
 
 fn enumerate(enumeration: Enumeration) -> Result<Output, Failure> {
@@ -228,13 +246,18 @@ fn read(orderings: &Orderings) -> Result<scalade::orderings::Orderings, ScaladeE
 }
 
 fn fit(expansion: &Expansion) -> Result<rungs::FittedExpansion, ScaladeError> {
+    fit_with(expansion, None)
+}
+
+fn fit_with(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::FittedExpansion, ScaladeError> {
     let cutoffs = [&expansion.pair_cutoff, &expansion.triplet_cutoff, &expansion.quadruplet_cutoff];
-    rungs::fit(
-        &read(&expansion.orderings)?,
-        cutoffs.map(String::as_str),
-        expansion.max_excluded,
-        expansion.seed,
-    )
+    let request = rungs::FitRequest {
+        cutoffs: cutoffs.map(String::as_str),
+        max_excluded: expansion.max_excluded,
+        seed: expansion.seed,
+        samples,
+    };
+    rungs::fit(&read(&expansion.orderings)?, &request)
 }
 
 fn run_study(study: &Path, running: &Running, quiet: bool) -> Result<Finished, Failure> {

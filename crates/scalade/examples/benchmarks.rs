@@ -40,7 +40,13 @@ fn licoo2() -> Result<(LatticeHamiltonian, scalade::hopping::KraFit), ScaladeErr
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/licoo2");
     let text = scalade::orderings::read_text(&data.join("orderings.extxyz"))?;
     let orderings = scalade::orderings::Orderings::read(&text, "orderings.extxyz", "Li", "energy")?;
-    let fitted = scalade::rungs::fit(&orderings, ["6 angstrom", "3 angstrom", "0 angstrom"], 0, 1)?;
+    let request = scalade::rungs::FitRequest {
+        cutoffs: ["6 angstrom", "3 angstrom", "0 angstrom"],
+        max_excluded: 0,
+        seed: 1,
+        samples: None,
+    };
+    let fitted = scalade::rungs::fit(&orderings, &request)?;
     let table = scalade::orderings::read_text(&data.join("barriers.csv"))?;
     let (laws, _) = scalade::kinds::fit_barrier_laws(&table, "barriers.csv", 0, 1)?;
     Ok((fitted.fit.hamiltonian, laws))

@@ -8,8 +8,7 @@ use crate::rungs_phonon::Vibrations;
 use scalade_formats::FileFormat;
 use scalade_hopping::{Budget, Diffusivity, RateParameters, TransportRequest, transport_point};
 use scalade_lattice::{
-    Fit, FitSettings, MappingReport, Member, Silent, VoltageSettings, choose_cutoffs, compute_voltage,
-    cutoff_candidates, fit_expansion, sparing_choice,
+    Fit, FitSettings, MappingReport, choose_cutoffs, cutoff_candidates, fit_expansion, sparing_choice,
 };
 use scalade_units::constants::{ELEMENTARY_CHARGE, FARADAY};
 use scalade_units::{Dimension, Quantity, dimension};
@@ -90,23 +89,40 @@ pub struct FittedExpansion {
     choice: Vec<scalade_lattice::CutoffScore>,
 }
 
+impl FittedExpansion {
+    /// Seed of the random streams.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+}
+
+/// What a fit is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct FitRequest<'a> {
+    /// Cutoffs of pairs, triplets, quadruplets: lengths with units; "auto" for the first.
+    pub cutoffs: [&'a str; 3],
+    /// Structures that may be left out because they are not on the lattice.
+    pub max_excluded: usize,
+    /// Seed of the random streams.
+    pub seed: u64,
+    /// Posterior samples.
+    pub samples: Option<usize>,
+}
+
 /// Furthest pairs and triplets that are tried where cutoffs are chosen, angstrom.
 const FURTHEST_ANGSTROM: [f64; 2] = [9.0, 6.0];
 
 /// Maps the orderings to their lattice and fits an expansion; `cutoffs` are lengths with units for pairs, triplets, quadruplets. With "auto" for the first,
 /// pairs and triplets are chosen by leave-one-out errors, the simplest within one standard error of the least.
 /// At most `max_excluded` structures may be left out because they are not on the lattice.
-pub fn fit(
-    orderings: &Orderings,
-    cutoffs: [&str; 3],
-    max_excluded: usize,
-    seed: u64,
-) -> Result<FittedExpansion, ScaladeError> {
+pub fn fit(orderings: &Orderings, request: &FitRequest) -> Result<FittedExpansion, ScaladeError> {
+    let FitRequest { cutoffs, max_excluded, seed, samples } = *request;
     let parent = orderings.parent()?;
     let report = orderings.map(&parent, max_excluded)?;
     let refused = |e: scalade_lattice::LatticeError| ScaladeError::input(e.to_string());
     let mut settings = FitSettings::new(scalade_lattice::Cutoffs(Vec::new()));
     settings.seed = seed;
+    settings.samples = samples.unwrap_or(settings.samples);
     let mut choice = Vec::new();
     settings.cutoffs = if cutoffs[0] == "auto" {
         let [pair, triplet] = FURTHEST_ANGSTROM;
@@ -173,41 +189,6 @@ pub fn with_threads<R: Send>(
 ) -> Result<R, ScaladeError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build();
     Ok(pool.map_err(|e| ScaladeError::internal(e.to_string()))?.install(work))
-}
-
-/// `montecarlo`: V(x), thermodynamic factor, two-phase intervals at one temperature, for the best coefficients.
-pub fn montecarlo(
-    fitted: &FittedExpansion,
-    reference_energy: &str,
-    temperature: &str,
-    sweeps: Option<u32>,
-    jobs: Option<usize>,
-) -> Result<Value, ScaladeError> {
-    let reference = electronvolt("reference energy", reference_energy)?;
-    let temperature_k = quantity("temperature", temperature, dimension::TEMPERATURE)?;
-    let mut settings = VoltageSettings::default();
-    settings.scan.seed = fitted.seed;
-    if let Some(sweeps) = sweeps {
-        settings.scan.sweeps = sweeps as usize;
-    }
-    let hamiltonian = &fitted.fit.hamiltonian;
-    let start = Instant::now();
-    let run = || compute_voltage(hamiltonian, Member::Mean, temperature_k, reference, &settings, &Silent);
-    let (curve, scan) = with_threads(jobs, run)?.map_err(|e| kinds::lattice_failure(&e))?;
-    Ok(json!({
-        "temperature_K": temperature_k,
-        "x": curve.x,
-        "voltage_V": curve.voltage_v,
-        "std_error_V": curve.voltage_std,
-        "entropic_coefficient_V_per_K": curve.dvdt_v_per_k,
-        "thermodynamic_factor": curve.theta,
-        "thermodynamic_factor_std_error": curve.theta_std,
-        "free_energy_eV": curve.free_energy_ev,
-        "two_phase_intervals": curve.two_phase,
-        "unequilibrated_points": curve.unequilibrated,
-        "trials": scan.trials,
-        "wall_time_s": start.elapsed().as_secs_f64(),
-    }))
 }
 
 /// A request for a discharge.

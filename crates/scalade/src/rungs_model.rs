@@ -160,7 +160,7 @@ fn build(file: &ModelFile, path: &Path) -> Result<Model, ScaladeError> {
                 .map_err(|e| input(&e))?;
             let counted =
                 SpinExpansion::new(&expansion, &expansion.coefficients_ev, grid).map_err(|e| input(&e))?;
-            let counted = counted.filter(|c| Multispin::suits(c)).map(Box::new);
+            let counted = counted.filter(Multispin::suits).map(Box::new);
             Ok(Model::Expansion { energy: Box::new(energy), widest, counted })
         }
         (EnergySource::Pairs { .. }, LatticeSource::Expansion) => {
