@@ -324,6 +324,15 @@ pub struct Expansion {
     /// Structures that may be left out of the fit because they are not on the lattice (they are then listed).
     #[arg(long, default_value_t = 0)]
     pub max_excluded: usize,
+    /// File of the ideal structure, all sites of the working ion occupied (default: the fullest frame).
+    #[arg(long)]
+    pub parent: Option<PathBuf>,
+    /// Largest strain of a structure against the ideal lattice [default: 0.12].
+    #[arg(long)]
+    pub max_strain: Option<f64>,
+    /// Largest distance of an atom from its site [default: "0.8 angstrom"].
+    #[arg(long)]
+    pub max_drift: Option<String>,
     /// Seed of the random streams.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -386,6 +395,9 @@ impl Expansion {
             ("--triplet-cutoff", self.triplet_cutoff != TRIPLET_CUTOFF),
             ("--quadruplet-cutoff", self.quadruplet_cutoff != QUADRUPLET_CUTOFF),
             ("--max-excluded", self.max_excluded != 0),
+            ("--parent", self.parent.is_some()),
+            ("--max-strain", self.max_strain.is_some()),
+            ("--max-drift", self.max_drift.is_some()),
             ("--seed", self.seed != 0),
             ("--where", !self.orderings.conditions.is_empty()),
         ]

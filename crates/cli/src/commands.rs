@@ -256,6 +256,9 @@ fn fit_with(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::Fitt
         max_excluded: expansion.max_excluded,
         seed: expansion.seed,
         samples,
+        parent: expansion.parent.as_deref(),
+        max_strain: expansion.max_strain,
+        max_drift: expansion.max_drift.as_deref(),
     };
     rungs::fit(&read(&expansion.orderings)?, &request)
 }

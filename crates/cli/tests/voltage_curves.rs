@@ -62,6 +62,62 @@ fn the_incremental_capacity_is_that_of_the_curve() {
     assert!((ratio - 2.0).abs() < 1e-12);
 }
 
+/// 31 orderings of LiNiO2, three of them with glided slabs, and their ideal structure.
+fn lixnio2() -> [String; 2] {
+    ["lixnio2.extxyz", "lixnio2_prim.vasp"].map(|file| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/lattice").join(file);
+        path.to_string_lossy().into_owned()
+    })
+}
+
+#[test]
+fn an_ideal_structure_and_wider_limits_take_in_what_has_moved_far() {
+    let [frames, parent] = lixnio2();
+    common::refused(&["expand", &frames], &["4 of 31 structures", "lno-00", "parent", "max_strain 0.12"]);
+    let given = ["expand", &frames, "--parent", &parent];
+    common::refused(&given, &["3 of 31 structures", "lno-00", "lno-08", "lno-09"]);
+    let strain = [&given[..], &["--max-strain", "0.25"]].concat();
+    common::refused(&strain, &["2 of 31 structures", "lno-08", "lno-09"]);
+    let listed = common::document(&[&strain[..], &["--max-excluded", "2"]].concat());
+    assert_eq!((&listed["structures"], listed["excluded"].as_array().unwrap().len()), (&29.into(), 2));
+    let drift = common::document(&[&strain[..], &["--max-drift", "1.5 angstrom"]].concat());
+    assert_eq!(drift["structures"], 31);
+    common::refused(&[&given[..], &["--max-strain", "nan"]].concat(), &["max_strain is NaN"]);
+    common::refused(&[&given[..], &["--max-drift", "9 angstrom"]].concat(), &["max_drift is 9 angstrom"]);
+    common::refused(&["expand", &frames, "--parent", &frames[..frames.len() - 7]], &["lixnio2"]);
+}
+
+#[test]
+fn ions_that_attract_one_another_are_scanned_until_the_box_is_empty() {
+    // Ordered phases at 1/4, 1/2 and 3/4 are stable far below the chemical potential at which a gas of single ions is dilute.
+    let [frames, parent] = lixnio2();
+    let curve = common::document(&[
+        "montecarlo",
+        &frames,
+        "--parent",
+        &parent,
+        "--max-strain",
+        "0.25",
+        "--max-excluded",
+        "2",
+        "--pair-cutoff",
+        "auto",
+        "--reference-energy",
+        "-1.9 eV",
+        "--temperature",
+        "400 K",
+    ]);
+    let intervals = curve["two_phase_intervals"].as_array().unwrap();
+    assert_eq!(intervals.len(), 4, "{intervals:?}");
+    for (interval, end) in intervals.iter().zip([0.25, 0.5, 0.75, 1.0]) {
+        let [low, high] = [0, 1].map(|k| interval[k].as_f64().unwrap());
+        assert!((high - end).abs() < 0.03 && (low - (end - 0.25)).abs() < 0.03, "{interval}");
+    }
+    // No capacity inside a plateau.
+    let inside = numbers(&curve["x"]).iter().position(|x| (x - 0.625).abs() < 1e-9).unwrap();
+    assert!(curve["incremental_capacity_per_V"][inside].is_null());
+}
+
 #[test]
 fn mistakes_are_told() {
     let refused = |more: &[&str], words: &[&str]| {

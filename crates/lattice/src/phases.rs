@@ -45,11 +45,13 @@ impl Node {
         let half_difference = if let [a, b] = points { 0.5 * (a.x.value - b.x.value) } else { 0.0 };
         let variance = pool(&|p| (p.variance.value, p.variance.error));
         let partial = pool(&|p| (p.partial_energy_ev.value, p.partial_energy_ev.error));
-        let enough = (x.0 * sites).min((1.0 - x.0) * sites) >= 1.0 && variance.0 > 0.0 && x.1 > 0.0;
-        if !enough || !partial.1.is_finite() {
+        if (x.0 * sites).min((1.0 - x.0) * sites) < 1.0 {
             return None;
         }
         let spread = x.0 * (1.0 - x.0);
+        if !(variance.0 > 0.0 && x.1 > 0.0 && partial.1.is_finite()) {
+            return Some(Self::silent(index, points, x, half_difference));
+        }
         // The variance of n independent normal values is known to sqrt(2/n) of itself.
         let independent: f64 = points.iter().map(|p| p.kept as f64 / p.inefficiency).sum();
         let slope_error = variance.1.max(variance.0 * (2.0 / independent).sqrt()) / spread;
@@ -62,6 +64,28 @@ impl Node {
             partial: (partial.0, partial.1.max(1e-6)),
             energy: pool(&|p| (p.energy_ev.value, p.energy_ev.error)).0,
         })
+    }
+}
+
+impl Node {
+    /// A phase whose number of ions did not change in the whole run, as ordered compounds do at low temperature: its variance is bounded by that of one
+    /// change in the run, and its partial energy by the width of kT about mu.
+    fn silent(index: usize, points: &[&PointStatistics], x: Datum, half_difference: f64) -> Self {
+        let first = points[0];
+        let sites = first.sites as f64;
+        let sweeps: f64 = points.iter().map(|p| p.kept as f64).sum();
+        let spread = x.0 * (1.0 - x.0);
+        let variance = 1.0 / (sites * sweeps.max(1.0));
+        let energy = points.iter().map(|p| p.energy_ev.value).sum::<f64>() / points.len() as f64;
+        Self {
+            index,
+            mu: first.chemical_potential_ev,
+            x: (x.0, x.1.max(variance)),
+            half_difference,
+            slope: (variance / spread, variance / spread),
+            partial: (first.chemical_potential_ev, BOLTZMANN_EV_PER_K * first.temperature_k),
+            energy,
+        }
     }
 }
 

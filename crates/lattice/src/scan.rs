@@ -151,16 +151,18 @@ pub(crate) fn ends(energy: &mut LatticeEnergy, temperature_k: f64) -> Result<End
     Ok(Ends { empty_ev, full_ev, first_ion_ev, last_ion_ev, ions, vacancies })
 }
 
-/// Chemical potentials of a scan, rising, equally spaced: from the dilute gas of ions to that of vacancies.
+/// Chemical potentials of a scan, rising, equally spaced: from the dilute gas of ions to that of vacancies, and by `beyond` (eV) further at either
+/// end.
 pub(crate) fn chemical_potentials(
     ends: &Ends,
     temperature_k: f64,
     settings: &ScanSettings,
+    beyond: [f64; 2],
 ) -> Result<Vec<f64>, LatticeError> {
     let kt = BOLTZMANN_EV_PER_K * temperature_k;
     let margin = kt * (1.0 / settings.dilute_fraction).ln();
-    let low = ends.first_ion_ev[0].min(ends.last_ion_ev[0]) - margin;
-    let high = ends.first_ion_ev[1].max(ends.last_ion_ev[1]) + margin;
+    let low = ends.first_ion_ev[0].min(ends.last_ion_ev[0]) - margin - beyond[0];
+    let high = ends.first_ion_ev[1].max(ends.last_ion_ev[1]) + margin + beyond[1];
     let points = ((high - low) / (settings.spacing_kt * kt)).ceil().max(4.0);
     let few = points <= 20_000.0;
     if !few {
@@ -251,7 +253,30 @@ fn refine(potentials: &[f64], loops: &[Loop], parts: usize) -> Vec<f64> {
     out
 }
 
-/// Scans mu up from the empty and down from the full lattice. Where x jumps or the directions differ, both scans are repeated with finer steps there.
+/// How many times wider than the dilute fraction asked for an end of a scan may be before the scan is widened.
+const WIDEST_DILUTE: f64 = 5.0;
+/// Most times a scan is widened.
+const MOST_WIDENINGS: u32 = 8;
+
+/// By how much the ends of a scan are to move (eV), where an ordered phase is stable at the chemical potential at which the gas alone would be
+/// dilute: ions that attract one another leave only at a lower one.
+fn widening(scan: &Scan, temperature_k: f64, settings: &ScanSettings) -> [f64; 2] {
+    let most = WIDEST_DILUTE * settings.dilute_fraction;
+    let (Some(first), Some(last)) = (
+        scan.up.first().zip(scan.down.first()).map(|(a, b)| a.x.value.max(b.x.value)),
+        scan.up.last().zip(scan.down.last()).map(|(a, b)| a.x.value.min(b.x.value)),
+    ) else {
+        return [0.0; 2];
+    };
+    let reach = match (scan.up.first(), scan.up.last()) {
+        (Some(a), Some(b)) => b.chemical_potential_ev - a.chemical_potential_ev,
+        _ => 0.0,
+    };
+    let step = (8.0 * BOLTZMANN_EV_PER_K * temperature_k).max(0.25 * reach);
+    [if first > most { step } else { 0.0 }, if 1.0 - last > most { step } else { 0.0 }]
+}
+
+/// Scans mu up from the empty and down from the full lattice, over as wide a range as it takes to empty and to fill it. Where x jumps or the directions differ, both scans are repeated with finer steps there.
 ///
 /// A pure function of its arguments: the two directions may run on two threads, each with its own random stream (seed, member and direction,
 /// pass).
@@ -275,7 +300,7 @@ pub fn scan(
     }
     let mut energy = LatticeEnergy::new(hamiltonian, member.coefficients(hamiltonian)?, grid, &[])?;
     let ends = ends(&mut energy, temperature_k)?;
-    let potentials = chemical_potentials(&ends, temperature_k, settings)?;
+    let potentials = chemical_potentials(&ends, temperature_k, settings, [0.0; 2])?;
     let (done, total) = (AtomicUsize::new(0), 2 * potentials.len());
     let stream = member.stream();
     let mut plan = Plan {
@@ -289,7 +314,19 @@ pub fn scan(
         done: &done,
         total,
     };
-    let coarse = plan.both(ends)?;
+    let mut coarse = plan.both(ends)?;
+    let mut beyond = [0.0; 2];
+    for _ in 0..MOST_WIDENINGS {
+        let more = widening(&coarse, temperature_k, settings);
+        if more == [0.0; 2] {
+            break;
+        }
+        beyond = [beyond[0] + more[0], beyond[1] + more[1]];
+        plan.potentials = chemical_potentials(&ends, temperature_k, settings, beyond)?;
+        plan.total += 2 * plan.potentials.len();
+        let wider = plan.both(ends)?;
+        coarse = Scan { trials: coarse.trials + wider.trials, ..wider };
+    }
     let (_, loops) = branches(&coarse)?;
     if loops.is_empty() || settings.refinement < 2 {
         return Ok(coarse);

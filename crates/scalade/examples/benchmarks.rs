@@ -40,12 +40,8 @@ fn licoo2() -> Result<(LatticeHamiltonian, scalade::hopping::KraFit), ScaladeErr
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/licoo2");
     let text = scalade::orderings::read_text(&data.join("orderings.extxyz"))?;
     let orderings = scalade::orderings::Orderings::read(&text, "orderings.extxyz", "Li", "energy")?;
-    let request = scalade::rungs::FitRequest {
-        cutoffs: ["6 angstrom", "3 angstrom", "0 angstrom"],
-        max_excluded: 0,
-        seed: 1,
-        samples: None,
-    };
+    let mut request = scalade::rungs::FitRequest::new(["6 angstrom", "3 angstrom", "0 angstrom"]);
+    request.seed = 1;
     let fitted = scalade::rungs::fit(&orderings, &request)?;
     let table = scalade::orderings::read_text(&data.join("barriers.csv"))?;
     let (laws, _) = scalade::kinds::fit_barrier_laws(&table, "barriers.csv", 0, 1)?;

@@ -2,7 +2,9 @@
 
 use crate::error::ScaladeError;
 use crate::orderings::Orderings;
-use scalade_formats::{InfoValue, StructureFormat, decode_structures};
+use scalade_formats::{
+    FileFormat, InfoValue, StructureFormat, decode_structures, read_extxyz, read_frames_json, read_poscar,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -39,6 +41,23 @@ impl Orderings {
         }
         Ok(all)
     }
+}
+
+/// The first structure of a file, whose name tells the format.
+pub(crate) fn first_structure(text: &str, name: &str) -> Result<scalade_crystal::Structure, ScaladeError> {
+    let format = FileFormat::of_path(name, None).filter(|f| !f.is_table()).ok_or_else(|| {
+        ScaladeError::input(format!(
+            "the name {name} tells no format of structures; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json"
+        ))
+    })?;
+    let bad = |e: scalade_formats::FormatError| ScaladeError::input(e.to_string());
+    let frames = match format {
+        FileFormat::Poscar => return Ok(read_poscar(text, name).map_err(bad)?.structure),
+        FileFormat::FramesJson => read_frames_json(text, name).map_err(bad)?,
+        _ => read_extxyz(text, name).map_err(bad)?,
+    };
+    let first = frames.first().ok_or_else(|| ScaladeError::input(format!("{name} holds no structure")))?;
+    first.structure().map_err(bad)
 }
 
 /// Text of a file of structures.

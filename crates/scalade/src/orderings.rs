@@ -1,6 +1,7 @@
 //! Structures with energies: from a file to what voltages and expansions take.
 
 use crate::error::ScaladeError;
+use crate::ordering_files::first_structure;
 use scalade_crystal::MoyoFinder;
 use scalade_energetics::{ComputedEntry, HostSpace, IonReference, VoltageProfile};
 use scalade_formats::{
@@ -242,8 +243,9 @@ impl Orderings {
         VoltageProfile::new(&space, &reference.map_err(input)?).map_err(input)
     }
 
-    /// The ideal structure: that of the frame with most working ions per host formula unit, of the smallest cell and lowest energy among equals.
-    pub fn parent(&self) -> Result<Parent, ScaladeError> {
+    /// The frame with most working ions per host formula unit, of the smallest cell and lowest energy among equals: its name, structure and formula
+    /// units of the host.
+    fn fullest(&self) -> Result<(String, scalade_crystal::Structure, f64), ScaladeError> {
         let space = self.host_space()?;
         let fullest = space
             .points
@@ -258,15 +260,33 @@ impl Orderings {
             .ok_or_else(|| ScaladeError::internal(format!("no frame is called {}", fullest.id)))?
             .structure()
             .map_err(|e| ScaladeError::input(e.to_string()))?;
-        let formulas = fullest.reduced_formulas as f64;
+        Ok((fullest.id.clone(), structure, fullest.reduced_formulas as f64))
+    }
+
+    /// The ideal structure: that of the fullest frame.
+    pub fn parent(&self) -> Result<Parent, ScaladeError> {
+        let (id, structure, formulas) = self.fullest()?;
         Parent::new(&structure, &self.working_ion, formulas, &MoyoFinder, SYMMETRY_TOLERANCE_ANGSTROM)
-            .map_err(|e| {
-                ScaladeError::input(format!("{}, ideal structure from {}: {e}", self.file(), fullest.id))
-            })
+            .map_err(|e| ScaladeError::input(format!("{}, ideal structure from {id}: {e}", self.file())))
+    }
+
+    /// The ideal structure from a file: all sites of the working ion occupied, the host that of the frames.
+    pub fn parent_from(&self, text: &str, name: &str) -> Result<Parent, ScaladeError> {
+        let structure = first_structure(text, name)?;
+        let (_, frame, formulas) = self.fullest()?;
+        let host = |s: &scalade_crystal::Structure| (s.len() - s.count(&self.working_ion)) as f64;
+        let formulas = formulas * host(&structure) / host(&frame);
+        Parent::new(&structure, &self.working_ion, formulas, &MoyoFinder, SYMMETRY_TOLERANCE_ANGSTROM)
+            .map_err(|e| ScaladeError::input(format!("{name}: {e}")))
     }
 
     /// Maps every frame to the ideal lattice. More than `max_excluded` frames that do not fit are refused, the first of them named.
-    pub fn map(&self, parent: &Parent, max_excluded: usize) -> Result<MappingReport, ScaladeError> {
+    pub fn map(
+        &self,
+        parent: &Parent,
+        settings: &MappingSettings,
+        max_excluded: usize,
+    ) -> Result<MappingReport, ScaladeError> {
         let input = |e: scalade_formats::FormatError| ScaladeError::input(e.to_string());
         let frames = self
             .frames
@@ -280,7 +300,7 @@ impl Orderings {
                 })
             })
             .collect::<Result<Vec<_>, ScaladeError>>()?;
-        let report = map_frames(parent, &frames, &MappingSettings::default());
+        let report = map_frames(parent, &frames, settings);
         if report.excluded.len() > max_excluded {
             let shown: Vec<String> = report
                 .excluded
@@ -292,10 +312,12 @@ impl Orderings {
                 })
                 .collect();
             return Err(ScaladeError::input(format!(
-                "{} of {} structures are not on the lattice of the ideal structure and {max_excluded} may be left out:\n  {}\nremove or repair them, or allow more with max_excluded (they are then listed and left out of the fit)",
+                "{} of {} structures are not on the lattice of the ideal structure and {max_excluded} may be left out:\n  {}\nremove or repair them, give another ideal structure (parent), widen the limits (max_strain {}, max_drift {} angstrom), or allow more with max_excluded (they are then listed and left out of the fit)",
                 report.excluded.len(),
                 frames.len(),
-                shown.join("\n  ")
+                shown.join("\n  "),
+                settings.max_strain,
+                settings.max_working_displacement_angstrom,
             )));
         }
         Ok(report)

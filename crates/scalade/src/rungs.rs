@@ -8,7 +8,8 @@ use crate::rungs_phonon::Vibrations;
 use scalade_formats::FileFormat;
 use scalade_hopping::{Budget, Diffusivity, RateParameters, TransportRequest, transport_point};
 use scalade_lattice::{
-    Fit, FitSettings, MappingReport, choose_cutoffs, cutoff_candidates, fit_expansion, sparing_choice,
+    Fit, FitSettings, MappingReport, MappingSettings, choose_cutoffs, cutoff_candidates, fit_expansion,
+    sparing_choice,
 };
 use scalade_units::constants::{ELEMENTARY_CHARGE, FARADAY};
 use scalade_units::{Dimension, Quantity, dimension};
@@ -107,6 +108,56 @@ pub struct FitRequest<'a> {
     pub seed: u64,
     /// Posterior samples.
     pub samples: Option<usize>,
+    /// File of the ideal structure, instead of the fullest frame.
+    pub parent: Option<&'a Path>,
+    /// Largest strain of a structure against the ideal lattice.
+    pub max_strain: Option<f64>,
+    /// Largest distance of an atom from its site: a length with unit.
+    pub max_drift: Option<&'a str>,
+}
+
+impl<'a> FitRequest<'a> {
+    /// These cutoffs, and the defaults for the rest.
+    pub fn new(cutoffs: [&'a str; 3]) -> Self {
+        Self {
+            cutoffs,
+            max_excluded: 0,
+            seed: 0,
+            samples: None,
+            parent: None,
+            max_strain: None,
+            max_drift: None,
+        }
+    }
+
+    fn mapping(&self) -> Result<MappingSettings, ScaladeError> {
+        let drift = self.max_drift.map(|t| quantity("--max-drift", t, dimension::LENGTH)).transpose()?;
+        mapping_settings(self.max_strain, drift.map(|m| m * 1e10))
+    }
+}
+
+/// Limits of the mapping; `None` keeps the default. Lengths in angstrom.
+pub(crate) fn mapping_settings(
+    max_strain: Option<f64>,
+    max_drift_angstrom: Option<f64>,
+) -> Result<MappingSettings, ScaladeError> {
+    let mut settings = MappingSettings::default();
+    if let Some(strain) = max_strain {
+        if !(0.0..=0.5).contains(&strain) {
+            return Err(ScaladeError::input(format!("max_strain is {strain}; 0 to 0.5 is due")));
+        }
+        settings.max_strain = strain;
+    }
+    if let Some(drift) = max_drift_angstrom {
+        if !(0.0..=3.0).contains(&drift) {
+            return Err(ScaladeError::input(format!(
+                "max_drift is {drift} angstrom; 0 to 3 angstrom is due"
+            )));
+        }
+        settings.max_host_displacement_angstrom = drift;
+        settings.max_working_displacement_angstrom = drift;
+    }
+    Ok(settings)
 }
 
 /// Furthest pairs and triplets that are tried where cutoffs are chosen, angstrom.
@@ -116,9 +167,14 @@ const FURTHEST_ANGSTROM: [f64; 2] = [9.0, 6.0];
 /// pairs and triplets are chosen by leave-one-out errors, the simplest within one standard error of the least.
 /// At most `max_excluded` structures may be left out because they are not on the lattice.
 pub fn fit(orderings: &Orderings, request: &FitRequest) -> Result<FittedExpansion, ScaladeError> {
-    let FitRequest { cutoffs, max_excluded, seed, samples } = *request;
-    let parent = orderings.parent()?;
-    let report = orderings.map(&parent, max_excluded)?;
+    let FitRequest { cutoffs, max_excluded, seed, samples, .. } = *request;
+    let parent = match request.parent {
+        Some(path) => {
+            orderings.parent_from(&crate::orderings::read_text(path)?, &path.display().to_string())?
+        }
+        None => orderings.parent()?,
+    };
+    let report = orderings.map(&parent, &request.mapping()?, max_excluded)?;
     let refused = |e: scalade_lattice::LatticeError| ScaladeError::input(e.to_string());
     let mut settings = FitSettings::new(scalade_lattice::Cutoffs(Vec::new()));
     settings.seed = seed;

@@ -3,6 +3,7 @@
 use super::failure;
 use super::voltage::read_orderings;
 use crate::error::ScaladeError;
+use crate::rungs::mapping_settings;
 use scalade_lattice::{
     Cutoffs, Fit, FitSettings, HullDisagreement, Hyperparameters, Interaction, MappingReport, ParityPoint,
     fit_expansion,
@@ -24,45 +25,73 @@ impl Default for ExpandKind {
         let cutoff = |key: &str, default: &str, about: &str| {
             InputSpec::new(key, InputType::Quantity(d::LENGTH), about).within_si(0.0, 5e-9).default(default)
         };
-        let spec =
-            KindSpec::new("expand", 1, Scale::Atomic, "Cluster expansion of the energies of orderings")
-                .input(InputSpec::new("frames", InputType::File, "Structures with energies, extended XYZ"))
-                .input(
-                    InputSpec::new("working_ion", InputType::Text, "Symbol of the working ion").default("Li"),
-                )
-                .input(
-                    InputSpec::new("energy_key", InputType::Text, "Key of the total energy (eV per frame)")
-                        .default("energy"),
-                )
-                .input(cutoff("pair_cutoff", "6 angstrom", "Largest pair distance"))
-                .input(cutoff("triplet_cutoff", "3 angstrom", "Largest distance within a triplet"))
-                .input(cutoff("quadruplet_cutoff", "0 angstrom", "Largest distance within a quadruplet"))
-                .input(
-                    InputSpec::new(
-                        "members",
-                        InputType::Integer { min: Some(0), max: Some(1000) },
-                        "Posterior samples that climb the ladder",
-                    )
-                    .default(8),
-                )
-                .input(
-                    InputSpec::new(
-                        "max_excluded",
-                        InputType::integer_from(0),
-                        "Structures that may be left out because they are not on the lattice",
-                    )
-                    .default(0),
-                )
-                .output(OutputSpec::hand_off(
-                    "hamiltonian",
-                    "LatticeHamiltonian",
-                    "Energy of any occupation of the lattice, with posterior samples",
-                ))
-                .output(OutputSpec::number(
-                    "leave_one_out_error",
-                    "eV",
-                    "Leave-one-out error of the expansion, per formula unit",
-                ));
+        let spec = KindSpec::new(
+            "expand",
+            1,
+            Scale::Atomic,
+            "Cluster expansion of the energies of orderings",
+        )
+        .input(InputSpec::new("frames", InputType::File, "Structures with energies, extended XYZ"))
+        .input(InputSpec::new("working_ion", InputType::Text, "Symbol of the working ion").default("Li"))
+        .input(
+            InputSpec::new("energy_key", InputType::Text, "Key of the total energy (eV per frame)")
+                .default("energy"),
+        )
+        .input(cutoff("pair_cutoff", "6 angstrom", "Largest pair distance"))
+        .input(cutoff("triplet_cutoff", "3 angstrom", "Largest distance within a triplet"))
+        .input(cutoff("quadruplet_cutoff", "0 angstrom", "Largest distance within a quadruplet"))
+        .input(
+            InputSpec::new(
+                "members",
+                InputType::Integer { min: Some(0), max: Some(1000) },
+                "Posterior samples that climb the ladder",
+            )
+            .default(8),
+        )
+        .input(
+            InputSpec::new(
+                "max_excluded",
+                InputType::integer_from(0),
+                "Structures that may be left out because they are not on the lattice",
+            )
+            .default(0),
+        )
+        .input(
+            InputSpec::new(
+                "parent",
+                InputType::File,
+                "Ideal structure with all sites of the working ion occupied, instead of the fullest frame",
+            )
+            .optional(),
+        )
+        .input(
+            InputSpec::new(
+                "max_strain",
+                InputType::Quantity(d::NONE),
+                "Largest strain of a structure against the ideal lattice",
+            )
+            .within_si(0.0, 0.5)
+            .optional(),
+        )
+        .input(
+            InputSpec::new(
+                "max_drift",
+                InputType::Quantity(d::LENGTH),
+                "Largest distance of an atom from its site",
+            )
+            .within_si(0.0, 3e-10)
+            .optional(),
+        )
+        .output(OutputSpec::hand_off(
+            "hamiltonian",
+            "LatticeHamiltonian",
+            "Energy of any occupation of the lattice, with posterior samples",
+        ))
+        .output(OutputSpec::number(
+            "leave_one_out_error",
+            "eV",
+            "Leave-one-out error of the expansion, per formula unit",
+        ));
         Self { spec }
     }
 }
@@ -104,9 +133,18 @@ impl StepKind for ExpandKind {
 
     fn run(&self, inputs: &Inputs, context: &StepContext) -> Result<Outputs, StepFailure> {
         let orderings = read_orderings(inputs)?;
-        let parent = orderings.parent().map_err(failure)?;
+        let parent = if inputs.has("parent") {
+            let name = inputs.path("parent")?.file_name().map(|n| n.to_string_lossy().into_owned());
+            orderings.parent_from(&inputs.file_text("parent")?, &name.unwrap_or_default())
+        } else {
+            orderings.parent()
+        }
+        .map_err(failure)?;
+        let optional = |key: &str| inputs.has(key).then(|| inputs.quantity_si(key)).transpose();
+        let limits = mapping_settings(optional("max_strain")?, optional("max_drift")?.map(|m| m * 1e10))
+            .map_err(failure)?;
         context.progress(0.1, "mapping structures to the lattice");
-        let report = orderings.map(&parent, inputs.count("max_excluded")?).map_err(failure)?;
+        let report = orderings.map(&parent, &limits, inputs.count("max_excluded")?).map_err(failure)?;
         let angstrom = |key: &str| inputs.quantity_si(key).map(|m| m * 1e10);
         let mut settings = FitSettings::new(cutoffs(
             angstrom("pair_cutoff")?,

@@ -29,7 +29,7 @@ impl Default for MonteCarloKind {
         };
         let spec = KindSpec::new(
             "montecarlo",
-            2,
+            3,
             Scale::Lattice,
             "Semi-grand-canonical Monte Carlo: V(x,T), thermodynamic factor, two-phase intervals",
         )

@@ -3,11 +3,11 @@
 mod write;
 
 use crate::error::ScaladeError;
+use crate::ordering_files::first_structure;
 use scalade_crystal::NamedLattice;
 use scalade_crystal::enumeration::{
     ConcentrationLimit, DerivativeStructures, EnumerationError, Fraction, ParentLattice, SizeCount,
 };
-use scalade_formats::{FileFormat, read_extxyz, read_frames_json, read_poscar};
 use scalade_units::{Quantity, dimension};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -124,18 +124,7 @@ fn limits(request: &EnumerateRequest) -> Result<Vec<ConcentrationLimit>, Scalade
 
 /// The first structure of a file.
 fn read_structure(path: &Path) -> Result<scalade_crystal::Structure, ScaladeError> {
-    let name = path.display().to_string();
-    let format = FileFormat::of_path(&name, None).filter(|f| !f.is_table()).ok_or_else(|| {
-        input(format!("the name {name} tells no format of structures; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json"))
-    })?;
-    let text = crate::orderings::read_text(path)?;
-    let bad = |e: scalade_formats::FormatError| input(e.to_string());
-    let frames = match format {
-        FileFormat::Poscar => return Ok(read_poscar(&text, &name).map_err(bad)?.structure),
-        FileFormat::FramesJson => read_frames_json(&text, &name).map_err(bad)?,
-        _ => read_extxyz(&text, &name).map_err(bad)?,
-    };
-    frames.first().ok_or_else(|| input(format!("{name} holds no structure")))?.structure().map_err(bad)
+    first_structure(&crate::orderings::read_text(path)?, &path.display().to_string())
 }
 
 fn named_parent(name: &str, request: &EnumerateRequest) -> Result<ParentLattice, ScaladeError> {
