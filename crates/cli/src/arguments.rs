@@ -194,6 +194,33 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Phase diagram of a cluster expansion: ordered and disordered phases, each integrated from its own low-temperature expansion.
+    Phasediagram {
+        #[command(flatten)]
+        expansion: Expansion,
+        /// Temperatures, separated by commas.
+        #[arg(long, default_value = "200 K,300 K,400 K,600 K,900 K", allow_hyphen_values = true)]
+        temperature: String,
+        /// Put more temperatures where boundaries begin or end, until they are this close, such as "10 K".
+        #[arg(long)]
+        resolution: Option<String>,
+        /// Largest period of an ordered phase, in primitive cells.
+        #[arg(long, default_value_t = 6)]
+        max_size: usize,
+        /// Primitive cells of the box along each lattice vector, such as 12,12,12 (default: the smallest cube from 10 on that holds every phase).
+        #[arg(long, value_delimiter = ',', num_args = 1)]
+        cells: Option<Vec<usize>>,
+        /// Sweeps per chemical potential (default: 350000 trials).
+        #[arg(long)]
+        sweeps: Option<u32>,
+        /// Energy of the working ion's reference, per ion, for the voltages of the plateaus.
+        #[arg(long, allow_hyphen_values = true)]
+        reference_energy: Option<String>,
+        #[command(flatten)]
+        running: Running,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Free energy, entropy and heat capacity of harmonic vibrations from a phonon density of states.
     Phonon {
         /// Density of states: CSV with the columns frequency_THz and dos..., or two columns as phonopy writes them.
@@ -425,6 +452,7 @@ impl Command {
             | Self::Montecarlo { common, .. }
             | Self::Tangent { common, .. }
             | Self::Groundstates { common, .. }
+            | Self::Phasediagram { common, .. }
             | Self::Phonon { common, .. }
             | Self::Hop { common, .. }
             | Self::Enumerate { common, .. }

@@ -109,6 +109,34 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         }
         Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
         command @ Command::Montecarlo { .. } => montecarlo(command)?,
+        Command::Phasediagram {
+            expansion,
+            temperature,
+            resolution,
+            max_size,
+            cells,
+            sweeps,
+            reference_energy,
+            running,
+            ..
+        } => {
+            let three = |list: Vec<usize>| {
+                <[usize; 3]>::try_from(list)
+                    .map_err(|_| ScaladeError::input("--cells: three numbers are due, such as 12,12,12"))
+            };
+            let request = scalade::rungs_phases::PhaseRequest {
+                temperatures: &temperature,
+                resolution: resolution.as_deref(),
+                max_size,
+                cells: cells.map(three).transpose()?,
+                sweeps,
+                reference_energy: reference_energy.as_deref(),
+                jobs: running.jobs,
+            };
+            let document = scalade::rungs_phases::phase_diagram(&fit(&expansion)?, &request)?;
+            warn(Some(&document));
+            document
+        }
         Command::Hop {
             expansion, barriers, composition, temperature, attempt_frequency, running, ..
         } => {

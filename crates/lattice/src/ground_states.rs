@@ -20,6 +20,10 @@ pub struct Candidate {
     pub structure: Structure,
     /// Primitive cells.
     pub cells: usize,
+    /// Its period.
+    pub supercell: Supercell,
+    /// Occupation of the working-ion sites of the period.
+    pub occupied: Vec<bool>,
     /// Occupied over all working-ion sites.
     pub site_fraction: f64,
     /// Energy of the best expansion, eV per formula unit.
@@ -60,12 +64,12 @@ struct Evaluated {
     energies_ev: Vec<f64>,
 }
 
-fn evaluate(
+/// The occupation of the working-ion sites of an ordering.
+fn occupation(
     parent: &Parent,
-    hamiltonian: &LatticeHamiltonian,
     found: &DerivativeStructure,
     full: &Structure,
-) -> Result<Evaluated, LatticeError> {
+) -> Result<(Supercell, Vec<bool>), LatticeError> {
     let basis = parent.sites.sites_fractional.len();
     let supercell = Supercell::new(found.hermite, basis)?;
     let mut occupied = vec![false; supercell.sites()];
@@ -89,6 +93,21 @@ fn evaluate(
         sites += 1;
         occupied[supercell.index(site)] = species == &parent.working_ion;
     }
+    let expected = supercell.sites();
+    if sites != expected {
+        return Err(LatticeError::Length { what: "working-ion sites of an ordering", expected, got: sites });
+    }
+    Ok((supercell, occupied))
+}
+
+fn evaluate(
+    parent: &Parent,
+    hamiltonian: &LatticeHamiltonian,
+    found: &DerivativeStructure,
+    full: &Structure,
+) -> Result<Evaluated, LatticeError> {
+    let (supercell, occupied) = occupation(parent, found, full)?;
+    let sites = occupied.len();
     let correlations = correlations(&hamiltonian.orbits, &supercell, &occupied)?;
     let energy = |coefficients: &Vec<f64>| {
         let terms = coefficients[1..].iter().zip(&hamiltonian.orbits).zip(&correlations);
@@ -169,10 +188,13 @@ pub fn search_ground_states(
         .iter()
         .map(|p| {
             let on = (1..=samples).filter(|k| above[*k](p.site_fraction, p.own_ev[*k]) <= SAME_EV).count();
-            let structure = without_vacancies(&orderings.structure(&p.found).map_err(refuse)?)?;
+            let full = orderings.structure(&p.found).map_err(refuse)?;
+            let (supercell, occupied) = occupation(parent, &p.found, &full)?;
             Ok(Candidate {
-                structure,
+                structure: without_vacancies(&full)?,
                 cells: p.found.size,
+                supercell,
+                occupied,
                 site_fraction: p.site_fraction,
                 energy_ev: p.own_ev[0],
                 above_hull_ev: above[0](p.site_fraction, p.own_ev[0]),

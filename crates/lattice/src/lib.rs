@@ -41,6 +41,7 @@ mod dilute;
 mod error;
 pub mod exact;
 mod fit;
+pub mod free_energy;
 pub mod ground_states;
 mod hand_off;
 pub mod hull;

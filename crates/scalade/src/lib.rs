@@ -17,6 +17,7 @@ pub mod rungs_enumerate;
 pub mod rungs_groundstates;
 pub mod rungs_model;
 pub mod rungs_montecarlo;
+pub mod rungs_phases;
 pub mod rungs_phonon;
 pub mod rungs_tangent;
 pub mod runner;

@@ -43,7 +43,8 @@ pub struct CurveRequest<'a> {
     pub jobs: Option<usize>,
 }
 
-fn temperatures(text: &str) -> Result<Vec<f64>, ScaladeError> {
+/// Temperatures (K) of a list with commas.
+pub(crate) fn temperatures(text: &str) -> Result<Vec<f64>, ScaladeError> {
     let list = text
         .split(',')
         .filter(|t| !t.trim().is_empty())
