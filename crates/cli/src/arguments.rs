@@ -98,6 +98,9 @@ pub enum Command {
         /// Where to write it (default: report.html beside the study).
         #[arg(long)]
         out: Option<PathBuf>,
+        /// Write every figure as an SVG file into this folder too.
+        #[arg(long)]
+        figures: Option<PathBuf>,
         #[command(flatten)]
         common: Common,
     },

@@ -15,7 +15,7 @@ use scalade::runner::{Failure, Finished, Workspace};
 use scalade::study::RunOptions;
 use serde_json::json;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 static CANCEL: AtomicBool = AtomicBool::new(false);
@@ -58,13 +58,7 @@ pub fn run(command: Command) -> Result<Output, Failure> {
             let lineage = scalade::study::why(&record, &quantity)?;
             Ok(Output { json: lineage.to_json()?, text: lineage.to_text() })
         }
-        Command::Report { study, out, .. } => {
-            let workspace = Workspace::load(&study)?;
-            let path = out.unwrap_or_else(|| workspace.folder().join(scalade::runner::REPORT_FILE));
-            let html = scalade::report_content::render(&workspace.finished()?.record)?;
-            scalade::runner::write_atomic(&path, html.as_bytes())?;
-            Ok(Output { json: json!({ "report": path }), text: format!("wrote {}", path.display()) })
-        }
+        Command::Report { study, out, figures, .. } => report(&study, out, figures.as_deref()),
         Command::Schema { .. } => {
             let schema = scalade::study::schema(&scalade::runner::registry()?);
             let text =
@@ -80,6 +74,30 @@ pub fn run(command: Command) -> Result<Output, Failure> {
         Command::Enumerate { enumeration, .. } => enumerate(enumeration),
         rung => run_rung(rung),
     }
+}
+
+fn report(study: &Path, out: Option<PathBuf>, figures: Option<&Path>) -> Result<Output, Failure> {
+    let workspace = Workspace::load(study)?;
+    let record = workspace.finished()?.record;
+    let path = out.unwrap_or_else(|| workspace.folder().join(scalade::runner::REPORT_FILE));
+    let html = scalade::report_content::render(&record)?;
+    scalade::runner::write_atomic(&path, html.as_bytes())?;
+    let mut written = Vec::new();
+    if let Some(folder) = figures {
+        let cannot =
+            |e: std::io::Error| ScaladeError::input(format!("cannot make {}: {e}", folder.display()));
+        std::fs::create_dir_all(folder).map_err(cannot)?;
+        for (id, svg) in scalade::report_content::figures(&record)? {
+            let file = folder.join(format!("{id}.svg"));
+            scalade::runner::write_atomic(&file, svg.as_bytes())?;
+            written.push(file);
+        }
+    }
+    let mut text = format!("wrote {}", path.display());
+    if let Some(folder) = figures {
+        let _ = write!(text, "\nwrote {} figures to {}", written.len(), folder.display());
+    }
+    Ok(Output { json: json!({ "report": path, "figures": written }), text })
 }
 
 fn run_rung(command: Command) -> Result<Output, Failure> {

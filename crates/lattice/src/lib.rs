@@ -79,4 +79,6 @@ pub use scan::{Direction, Ends, Member, Monitor, Scan, ScanSettings, Silent, sca
 pub use solution::RedlichKister;
 pub use statistics::{Estimate, PointStatistics, point_statistics, sample_point, transient};
 pub use supercell::Supercell;
-pub use voltage::{Transition, VoltageCurve, VoltageSettings, compute_voltage, voltage_curve};
+pub use voltage::{
+    Transition, VoltageCurve, VoltageSettings, compute_voltage, incremental_capacity, voltage_curve,
+};

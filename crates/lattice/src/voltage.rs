@@ -6,7 +6,7 @@
 //! coexisting phases mu is constant: that is the common tangent of g(x) = w + mu x.
 
 use crate::phases::{Loop, Phase, branches};
-use crate::{BOLTZMANN_EV_PER_K, LatticeError, Member, Monitor, Scan, ScanSettings, scan};
+use crate::{BOLTZMANN_EV_PER_K, Estimate, LatticeError, Member, Monitor, Scan, ScanSettings, scan};
 use scalade_handoff::LatticeHamiltonian;
 use serde::{Deserialize, Serialize};
 
@@ -96,6 +96,18 @@ pub fn compute_voltage(
     let scan = scan(hamiltonian, member, temperature_k, &settings.scan, monitor)?;
     let curve = voltage_curve(&scan, reference_ev, &settings.x)?;
     Ok((curve, scan))
+}
+
+/// -dx/dV = x/(kT theta) at every composition, per volt and per ion of charge one; `None` on a plateau, where it is infinite.
+pub fn incremental_capacity(curve: &VoltageCurve) -> Vec<Option<Estimate>> {
+    let kt = BOLTZMANN_EV_PER_K * curve.temperature_k;
+    let points = curve.x.iter().zip(curve.theta.iter().zip(&curve.theta_std));
+    points
+        .map(|(x, (theta, error))| {
+            let value = x / (kt * theta);
+            (*theta > 0.0).then(|| Estimate { value, error: value * error / theta })
+        })
+        .collect()
 }
 
 fn check_grid(x: &[f64]) -> Result<(), LatticeError> {

@@ -15,7 +15,7 @@ use crate::kinds;
 use crate::rungs::{FittedExpansion, electronvolt, quantity, with_threads};
 use rayon::prelude::*;
 use scalade_lattice::model::cpu_seconds;
-use scalade_lattice::{BOLTZMANN_EV_PER_K, Member, Silent, VoltageCurve, VoltageSettings, compute_voltage};
+use scalade_lattice::{Member, Silent, VoltageCurve, VoltageSettings, compute_voltage, incremental_capacity};
 use scalade_numerics::variance;
 use scalade_units::dimension;
 use serde_json::{Value, json};
@@ -125,12 +125,11 @@ fn curve(of: &[(VoltageCurve, u64)], valence: f64) -> Value {
     let best = &of[0].0;
     let per_charge = |list: &[f64]| list.iter().map(|v| v / valence).collect::<Vec<f64>>();
     let in_plateau = |x: f64| best.two_phase.iter().any(|[low, high]| (*low..=*high).contains(&x));
-    let kt = BOLTZMANN_EV_PER_K * best.temperature_k;
-    let capacity = |i: usize| {
-        let rate = valence * best.x[i] / (kt * best.theta[i]);
-        (best.theta[i] > 0.0).then_some([rate, rate * best.theta_std[i] / best.theta[i]])
-    };
-    let capacities: Vec<Option<[f64; 2]>> = (0..best.x.len()).map(capacity).collect();
+    // Twice the charge, half the voltage.
+    let capacities: Vec<Option<[f64; 2]>> = incremental_capacity(best)
+        .iter()
+        .map(|c| c.map(|c| [valence * c.value, valence * c.error]))
+        .collect();
     let voltage_std = per_charge(&best.voltage_std);
     let widest = best
         .x

@@ -8,15 +8,16 @@ use crate::kinds;
 use crate::rungs::{FittedExpansion, electronvolt, with_threads};
 use crate::rungs_montecarlo::temperatures;
 use scalade_crystal::SiteGrid;
+use scalade_handoff::LatticeHamiltonian;
 use scalade_lattice::free_energy::{
-    BranchSettings, Diagram, DiagramSettings, Isotherm, PhaseSeed, from_infinite_temperature, trace,
+    Branch, BranchSettings, Diagram, DiagramSettings, Isotherm, PhaseSeed, from_infinite_temperature, trace,
 };
 use scalade_lattice::ground_states::search_ground_states;
 use scalade_lattice::{Estimate, LatticeError};
 use serde_json::{Value, json};
 
 /// Orderings searched at most for ground states.
-const LIMIT: u64 = 2_000_000;
+pub(crate) const LIMIT: u64 = 2_000_000;
 /// Standard errors by which both anchors may differ.
 const ANCHOR_SIGMAS: f64 = 4.0;
 
@@ -64,27 +65,28 @@ const SIDES: std::ops::RangeInclusive<usize> = 10..=24;
 /// Trials of a point: sweeps times sites.
 const TRIALS: usize = 345_600;
 
-/// The box and the budget of a point in it.
-fn branch_settings(
-    fitted: &FittedExpansion,
-    request: &PhaseRequest,
+/// The box, the smallest cube that holds most phases if none is given, and the budget of a point in it.
+pub(crate) fn box_settings(
+    basis: usize,
     seeds: &[PhaseSeed],
+    cells: Option<[usize; 3]>,
+    sweeps: Option<u32>,
+    seed: u64,
 ) -> Result<BranchSettings, LatticeError> {
-    let basis = fitted.fit.hamiltonian.basis_fractional.len();
     let unfit = |side: usize| -> Result<usize, LatticeError> {
         let grid = SiteGrid::new([side; 3], basis)?;
         Ok(seeds.iter().filter(|s| s.pattern(&grid).is_none()).count())
     };
-    let dims = if let Some(cells) = request.cells {
+    let dims = if let Some(cells) = cells {
         cells
     } else {
         let counted = SIDES.map(|side| Ok((unfit(side)?, side))).collect::<Result<Vec<_>, LatticeError>>()?;
         [counted.into_iter().min().map_or(12, |(_, side)| side); 3]
     };
     let sites = SiteGrid::new(dims, basis)?.sites();
-    let sweeps = request.sweeps.map_or_else(|| (TRIALS / sites.max(1)).clamp(40, 4000), |s| s as usize);
+    let sweeps = sweeps.map_or_else(|| (TRIALS / sites.max(1)).clamp(40, 4000), |s| s as usize);
     let equilibration = (sweeps / 6).max(8);
-    Ok(BranchSettings { dims, sweeps, equilibration, seed: fitted.seed(), ..BranchSettings::default() })
+    Ok(BranchSettings { dims, sweeps, equilibration, seed, ..BranchSettings::default() })
 }
 
 fn run(
@@ -101,10 +103,12 @@ fn run(
         .map_err(|e| ScaladeError::input(format!("--max-size {max_size}: {e}")))?;
     let seeds = PhaseSeed::of_ground_states(&found);
     let coefficients = &hamiltonian.coefficients_ev;
-    let branch = branch_settings(fitted, request, &seeds).map_err(refused)?;
+    let basis = hamiltonian.basis_fractional.len();
+    let branch =
+        box_settings(basis, &seeds, request.cells, request.sweeps, fitted.seed()).map_err(refused)?;
     let settings = DiagramSettings { temperatures_k, resolution_k, branch };
     let diagram = trace(&seeds, hamiltonian, coefficients, &settings).map_err(refused)?;
-    let anchors = anchors(&diagram, fitted, &settings).map_err(refused)?;
+    let anchors = anchors(&diagram, hamiltonian, &settings.branch).map_err(refused)?;
     let phases: Vec<Value> = seeds
         .iter()
         .enumerate()
@@ -121,12 +125,12 @@ fn run(
         "cells": settings.branch.dims,
         "isotherms": diagram.isotherms.iter().map(|i| isotherm(i, &seeds, reference)).collect::<Vec<_>>(),
         "boundaries": boundaries(&diagram, &seeds),
-        "anchors": anchors,
-        "warnings": warnings(&diagram, &seeds, &anchors),
+        "anchors": anchors.as_ref().map(Anchors::document),
+        "warnings": warnings(&diagram, &seeds, anchors.as_ref()),
     }))
 }
 
-fn phase_name(seeds: &[PhaseSeed], phase: usize) -> &str {
+pub(crate) fn phase_name(seeds: &[PhaseSeed], phase: usize) -> &str {
     seeds.get(phase).map_or("disordered", |s| s.name.as_str())
 }
 
@@ -173,7 +177,13 @@ fn isotherm(of: &Isotherm, seeds: &[PhaseSeed], reference: Option<f64>) -> Value
             })
         })
         .collect();
+    let curve = of.equilibrium();
     json!({
+        "equilibrium": {
+            "x": curve.iter().map(|p| p[0]).collect::<Vec<_>>(),
+            "chemical_potential_eV": curve.iter().map(|p| p[1]).collect::<Vec<_>>(),
+            "voltage_V": reference.map(|r| curve.iter().map(|p| r - p[1]).collect::<Vec<_>>()),
+        },
         "temperature_K": of.temperature_k, "boundaries": boundaries, "stable": stable,
         "continuous_eV": of.continuous_ev, "branches": branches,
     })
@@ -211,14 +221,36 @@ fn boundaries(diagram: &Diagram, seeds: &[PhaseSeed]) -> Vec<Value> {
         .collect()
 }
 
+/// One potential from both ends of the temperature scale.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anchors {
+    pub temperature_k: f64,
+    pub mu_ev: f64,
+    pub from_low: Estimate,
+    pub from_infinite: Estimate,
+    /// Difference in standard errors.
+    pub z: f64,
+}
+
+impl Anchors {
+    fn document(&self) -> Value {
+        json!({
+            "temperature_K": self.temperature_k, "chemical_potential_eV": self.mu_ev,
+            "from_low_temperature_eV": estimate(self.from_low),
+            "from_infinite_temperature_eV": estimate(self.from_infinite),
+            "difference_eV": self.from_low.value - self.from_infinite.value, "z": self.z,
+        })
+    }
+}
+
 /// At the highest temperature: the potential in the middle of the chemical potentials from the low-temperature side and from infinite temperature.
-fn anchors(
+pub(crate) fn anchors(
     diagram: &Diagram,
-    fitted: &FittedExpansion,
-    settings: &DiagramSettings,
-) -> Result<Value, LatticeError> {
-    let Some(hottest) = diagram.isotherms.last() else { return Ok(Value::Null) };
-    let half = |b: &scalade_lattice::free_energy::Branch| -> Option<(usize, f64)> {
+    hamiltonian: &LatticeHamiltonian,
+    settings: &BranchSettings,
+) -> Result<Option<Anchors>, LatticeError> {
+    let Some(hottest) = diagram.isotherms.last() else { return Ok(None) };
+    let half = |b: &Branch| -> Option<(usize, f64)> {
         let near = |k: &usize| (b.x[*k].value - 0.5).abs();
         let k = (0..b.x.len()).min_by(|i, j| near(i).total_cmp(&near(j)))?;
         Some((k, near(&k)))
@@ -226,28 +258,24 @@ fn anchors(
     let nearest = hottest
         .stable
         .iter()
+        .filter(|(b, _, _)| hottest.branches[*b].anchor.is_some())
         .filter_map(|(b, _, _)| half(&hottest.branches[*b]).map(|(k, d)| (*b, k, d)))
         .min_by(|a, b| a.2.total_cmp(&b.2));
-    let Some((branch, k, _)) = nearest else { return Ok(Value::Null) };
+    let Some((branch, k, _)) = nearest else { return Ok(None) };
     let branch = &hottest.branches[branch];
-    let (cold, mu) = (branch.potential_ev[k], branch.mu_ev[k]);
-    let hamiltonian = &fitted.fit.hamiltonian;
-    let hot = from_infinite_temperature(
+    let (from_low, mu_ev) = (branch.potential_ev[k], branch.mu_ev[k]);
+    let from_infinite = from_infinite_temperature(
         hamiltonian,
         &hamiltonian.coefficients_ev,
         hottest.temperature_k,
-        mu,
-        &settings.branch,
+        mu_ev,
+        settings,
     )?;
-    let z = (cold.value - hot.value) / cold.error.hypot(hot.error).max(1e-300);
-    Ok(json!({
-        "temperature_K": hottest.temperature_k, "chemical_potential_eV": mu,
-        "from_low_temperature_eV": estimate(cold), "from_infinite_temperature_eV": estimate(hot),
-        "difference_eV": cold.value - hot.value, "z": z,
-    }))
+    let z = (from_low.value - from_infinite.value) / from_low.error.hypot(from_infinite.error).max(1e-300);
+    Ok(Some(Anchors { temperature_k: hottest.temperature_k, mu_ev, from_low, from_infinite, z }))
 }
 
-fn warnings(diagram: &Diagram, seeds: &[PhaseSeed], anchors: &Value) -> Vec<String> {
+fn warnings(diagram: &Diagram, seeds: &[PhaseSeed], anchors: Option<&Anchors>) -> Vec<String> {
     let mut out: Vec<String> = diagram
         .unfit
         .iter()
@@ -270,7 +298,7 @@ fn warnings(diagram: &Diagram, seeds: &[PhaseSeed], anchors: &Value) -> Vec<Stri
             ));
         }
     }
-    if let Some(z) = anchors["z"].as_f64().filter(|z| z.abs() > ANCHOR_SIGMAS) {
+    if let Some(z) = anchors.map(|a| a.z).filter(|z| z.abs() > ANCHOR_SIGMAS) {
         out.push(format!(
             "anchors-disagree: the potentials from low and from infinite temperature differ by {z:.1} standard errors; a phase transition lies on the way of one of them, or the sweeps are too few"
         ));

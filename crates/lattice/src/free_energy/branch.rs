@@ -95,8 +95,8 @@ pub struct Branch {
     pub energy_ev: Vec<f64>,
     /// Order: occupation of the sites that the pattern occupies less that of the others; 1 for uniform phases.
     pub order: Vec<f64>,
-    /// Where it starts.
-    pub anchor: Anchor,
+    /// Where it starts; none from infinite temperature.
+    pub anchor: Option<Anchor>,
 }
 
 /// Common grid of chemical potentials at a temperature: mu = number * step.
@@ -247,7 +247,8 @@ impl Branch {
         let up = follow(&mut walker, &home, start, 1, temperature_k, range_ev)?;
         walker.chain = rested;
         let down = follow(&mut walker, &home, start, -1, temperature_k, range_ev)?;
-        let mut branch = Self::assemble(phase, temperature_k, start, anchor, (down, home, up), settings);
+        let mut branch =
+            Self::assemble(phase, temperature_k, start, Some(anchor), (down, home, up), settings);
         branch.sites = grid.sites();
         branch.ordered = !seed.is_uniform();
         Ok(Some(branch))
@@ -257,13 +258,14 @@ impl Branch {
         phase: usize,
         temperature_k: f64,
         start: i64,
-        anchor: Anchor,
+        anchor: Option<Anchor>,
         (down, home, up): (Vec<Node>, Node, Vec<Node>),
         settings: &BranchSettings,
     ) -> Self {
         let first = start - down.len() as i64;
         let nodes: Vec<Node> = down.into_iter().rev().chain(std::iter::once(home)).chain(up).collect();
         let step = grid_step(temperature_k, settings);
+        let truncated = anchor.map_or(0.0, |a| a.last_order_ev);
         Self {
             phase,
             temperature_k,
@@ -273,7 +275,7 @@ impl Branch {
             mu_ev: (0..nodes.len()).map(|k| (first + k as i64) as f64 * step).collect(),
             potential_ev: nodes
                 .iter()
-                .map(|n| Estimate { value: n.potential, error: n.variance.sqrt().max(anchor.last_order_ev) })
+                .map(|n| Estimate { value: n.potential, error: n.variance.sqrt().max(truncated) })
                 .collect(),
             x: nodes.iter().map(|n| n.x).collect(),
             slope_per_ev: nodes.iter().map(|n| n.slope).collect(),
@@ -458,13 +460,7 @@ impl Branch {
         let up = follow(&mut walker, &home, start, 1, temperature_k, range_ev)?;
         walker.chain = rested;
         let down = follow(&mut walker, &home, start, -1, temperature_k, range_ev)?;
-        let anchor = Anchor {
-            temperature_k: f64::MAX,
-            chemical_potential_ev: mu,
-            potential_ev: potential,
-            last_order_ev: 0.0,
-        };
-        let mut branch = Self::assemble(phase, temperature_k, start, anchor, (down, home, up), settings);
+        let mut branch = Self::assemble(phase, temperature_k, start, None, (down, home, up), settings);
         branch.sites = energy.grid().sites();
         Ok(branch)
     }
@@ -484,7 +480,9 @@ fn cool<'a>(
     mu_ev: f64,
     settings: &'a BranchSettings,
 ) -> Result<(Walker<'a>, f64, f64, Run), LatticeError> {
-    let stream = [0x7001, (temperature_k * 1000.0).round() as u32];
+    // Runs to different chemical potentials are independent.
+    let number = (mu_ev / grid_step(temperature_k, settings)).round() as i64;
+    let stream = [0x7001 ^ ((number as u32) << 16), (temperature_k * 1000.0).round() as u32];
     let mut walker = Walker::new(energy, pattern, settings, stream)?;
     let end = 1.0 / (BOLTZMANN_EV_PER_K * temperature_k);
     let h = end / STEPS_FROM_INFINITY as f64;

@@ -42,6 +42,29 @@ fn pairs(isotherm: &Isotherm) -> Vec<[usize; 2]> {
     pairs
 }
 
+impl Diagram {
+    /// The diagram of isotherms, which are sorted by temperature.
+    pub fn new(mut isotherms: Vec<Isotherm>, seeds: &[PhaseSeed], grid: &SiteGrid) -> Self {
+        isotherms.sort_by(|a, b| a.temperature_k.total_cmp(&b.temperature_k));
+        let ends = isotherms
+            .windows(2)
+            .flat_map(|w| {
+                let (below, above) = (pairs(&w[0]), pairs(&w[1]));
+                let between = [w[0].temperature_k, w[1].temperature_k];
+                let changed: Vec<[usize; 2]> = below
+                    .iter()
+                    .filter(|p| !above.contains(p))
+                    .chain(above.iter().filter(|p| !below.contains(p)))
+                    .copied()
+                    .collect();
+                changed.into_iter().map(move |p| (p, between))
+            })
+            .collect();
+        let unfit = (0..seeds.len()).filter(|s| seeds[*s].pattern(grid).is_none()).collect();
+        Self { isotherms, ends, unfit }
+    }
+}
+
 /// Isotherms at the temperatures asked for and where boundaries begin or end.
 pub fn trace(
     seeds: &[PhaseSeed],
@@ -84,20 +107,5 @@ pub fn trace(
                 .collect(),
         };
     }
-    let ends = isotherms
-        .windows(2)
-        .flat_map(|w| {
-            let (below, above) = (pairs(&w[0]), pairs(&w[1]));
-            let between = [w[0].temperature_k, w[1].temperature_k];
-            let changed: Vec<[usize; 2]> = below
-                .iter()
-                .filter(|p| !above.contains(p))
-                .chain(above.iter().filter(|p| !below.contains(p)))
-                .copied()
-                .collect();
-            changed.into_iter().map(move |p| (p, between))
-        })
-        .collect();
-    let unfit = (0..seeds.len()).filter(|s| seeds[*s].pattern(&grid).is_none()).collect();
-    Ok(Diagram { isotherms, ends, unfit })
+    Ok(Diagram::new(isotherms, seeds, &grid))
 }

@@ -46,6 +46,32 @@ pub struct Isotherm {
     pub continuous_ev: Vec<f64>,
 }
 
+impl Isotherm {
+    /// The equilibrium curve: compositions and chemical potentials (eV), both rising, with the ends of every plateau.
+    pub fn equilibrium(&self) -> Vec<[f64; 2]> {
+        let mut points: Vec<[f64; 2]> = Vec::new();
+        for (branch, first, last) in &self.stable {
+            let branch = &self.branches[*branch];
+            points.extend(
+                (*first..=*last)
+                    .filter_map(|n| branch.place(n))
+                    .map(|k| [branch.x[k].value, branch.mu_ev[k]]),
+            );
+        }
+        for b in &self.boundaries {
+            points.extend(b.x.map(|x| [x.value, b.chemical_potential_ev.value]));
+        }
+        points.sort_by(|a, b| a[1].total_cmp(&b[1]).then(a[0].total_cmp(&b[0])));
+        // Noise of the compositions of ordered phases is no fall of x.
+        let mut highest = 0.0f64;
+        for p in &mut points {
+            highest = highest.max(p[0]);
+            p[0] = highest;
+        }
+        points
+    }
+}
+
 /// Chemical potentials that hold the windows of all phases, eV.
 pub(super) fn range(
     seeds: &[PhaseSeed],

@@ -133,13 +133,7 @@ impl StepKind for ExpandKind {
 
     fn run(&self, inputs: &Inputs, context: &StepContext) -> Result<Outputs, StepFailure> {
         let orderings = read_orderings(inputs)?;
-        let parent = if inputs.has("parent") {
-            let name = inputs.path("parent")?.file_name().map(|n| n.to_string_lossy().into_owned());
-            orderings.parent_from(&inputs.file_text("parent")?, &name.unwrap_or_default())
-        } else {
-            orderings.parent()
-        }
-        .map_err(failure)?;
+        let parent = read_parent(&orderings, inputs)?;
         let optional = |key: &str| inputs.has(key).then(|| inputs.quantity_si(key)).transpose();
         let limits = mapping_settings(optional("max_strain")?, optional("max_drift")?.map(|m| m * 1e10))
             .map_err(failure)?;
@@ -158,6 +152,18 @@ impl StepKind for ExpandKind {
             .map_err(|e| failure(ScaladeError::input(e.to_string())))?;
         assemble(context, &orderings_places(&orderings, &report), &report, &fit)
     }
+}
+
+/// The ideal structure: that of the input `parent`, or the fullest frame.
+pub(super) fn read_parent(
+    orderings: &crate::orderings::Orderings,
+    inputs: &Inputs,
+) -> Result<scalade_lattice::Parent, StepFailure> {
+    if !inputs.has("parent") {
+        return orderings.parent().map_err(failure);
+    }
+    let name = inputs.path("parent")?.file_name().map(|n| n.to_string_lossy().into_owned());
+    orderings.parent_from(&inputs.file_text("parent")?, &name.unwrap_or_default()).map_err(failure)
 }
 
 fn orderings_places(

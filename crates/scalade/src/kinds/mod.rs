@@ -7,6 +7,7 @@ mod expand;
 mod hop;
 mod jobs;
 mod montecarlo;
+mod phases;
 mod voltage;
 
 pub use barriers::fit as fit_barrier_laws;
@@ -16,6 +17,7 @@ pub use expand::{ExpandDetail, cutoffs};
 pub use hop::{HopDetail, HopPoint, Ladder, network as hop_network};
 pub use montecarlo::ThermoDetail;
 pub(crate) use montecarlo::lattice_failure;
+pub use phases::{BoundaryPoint, PhaseDetail};
 
 use crate::error::ScaladeError;
 use scalade_study::{Registry, StepFailure, StudyError};
@@ -27,6 +29,7 @@ pub fn registry() -> Result<Registry, StudyError> {
     registry.register(barriers::BarriersKind::default())?;
     registry.register(expand::ExpandKind::default())?;
     registry.register(montecarlo::MonteCarloKind::default())?;
+    registry.register(phases::PhasesKind::default())?;
     registry.register(hop::HopKind::default())?;
     registry.register(diffusion::DiffusionKind::default())?;
     registry.register(cell::CellKind::default())?;

@@ -3,12 +3,13 @@
 use super::{plain, step, with_notes};
 use crate::kinds::{DiffusionDetail, HopDetail, Ladder, ThermoDetail, fraction_of_variance};
 use scalade_energetics::VoltageProfile;
+use scalade_lattice::{VoltageCurve, incremental_capacity};
 use scalade_numerics::variance as sample_variance;
 use scalade_report::{Axis, Figure, Section, Series, Table, VarianceDecomposition};
 use scalade_study::RunRecord;
 
 pub(super) fn sections(record: &RunRecord) -> Vec<Section> {
-    [voltage(record), diffusion(record)].into_iter().flatten().collect()
+    [voltage(record), super::phases::section(record), diffusion(record)].into_iter().flatten().collect()
 }
 
 /// Standard deviation over members at every point.
@@ -78,9 +79,62 @@ fn voltage(record: &RunRecord) -> Option<Section> {
         .paragraph("Monte Carlo at fixed chemical potential, scanned upwards from the empty and downwards from the full lattice. The voltage is the chemical potential against the metal; its error band comes from an ensemble of expansions.")
         .figure(curve)
         .figure(factor)
+        .figure(incremental(best))
+        .figure(chemical_potential(best))
         .figure(entropic)
         .figure(mixing);
+    let section = if detail.mean.len() > 1 { section.figure(temperatures(&detail.mean)) } else { section };
     Some(with_notes(section, s))
+}
+
+/// -dx/dV over V.
+fn incremental(best: &VoltageCurve) -> Figure {
+    let capacity = incremental_capacity(best);
+    let kept: Vec<usize> = (0..best.x.len()).filter(|i| capacity[*i].is_some()).collect();
+    Figure::new(
+        "incremental-capacity",
+        "Incremental capacity",
+        Axis::new("voltage", "V"),
+        Axis::new("-dx/dV", "1/V"),
+    )
+    .caption("From the fluctuations of the composition. Plateaus, where it is infinite, are left out.")
+    .series(Series::line(
+        "-dx/dV",
+        kept.iter().map(|i| best.voltage_v[*i]).collect(),
+        kept.iter().filter_map(|i| capacity[*i]).map(|c| c.value).collect(),
+    ))
+}
+
+/// mu(x) against its value at one half.
+fn chemical_potential(best: &VoltageCurve) -> Figure {
+    let middle = best.voltage_v.get(best.x.len() / 2).copied().unwrap_or(0.0);
+    Figure::new(
+        "chemical-potential",
+        "Chemical potential",
+        Axis::new("x", ""),
+        Axis::new("chemical potential", "eV"),
+    )
+    .caption("Of the working ion, against its value at half filling. Flat where two phases coexist.")
+    .series(Series::line("mu(x)", best.x.clone(), best.voltage_v.iter().map(|v| middle - v).collect()))
+}
+
+/// V(x) at every temperature.
+fn temperatures(curves: &[VoltageCurve]) -> Figure {
+    let mut figure = Figure::new(
+        "voltage-temperature",
+        "Voltage at several temperatures",
+        Axis::new("x", ""),
+        Axis::new("voltage", "V"),
+    )
+    .caption("Best coefficients; configurational entropy alone moves the curves.");
+    for curve in curves {
+        figure = figure.series(Series::line(
+            format!("{} K", curve.temperature_k),
+            curve.x.clone(),
+            curve.voltage_v.clone(),
+        ));
+    }
+    figure
 }
 
 fn diffusion(record: &RunRecord) -> Option<Section> {

@@ -4,14 +4,15 @@ mod atomic;
 mod cell;
 mod lattice;
 mod ledger;
+mod phases;
 
 use crate::error::ScaladeError;
 use crate::headline::{Headline, headlines};
 use crate::kinds::{CellDetail, ExpandDetail};
 use scalade_record::value_with_uncertainty;
 use scalade_report::{
-    Citation, Excluded, NoteLevel, Report, RunStep, Rung, RungStatus, Section, StepOrigin,
-    VarianceDecomposition, typeset_unit,
+    Citation, Excluded, NoteLevel, Report, RunStep, Rung, RungStatus, Section, StepOrigin, Theme,
+    VarianceDecomposition, figure_svg, typeset_unit,
 };
 use scalade_study::{RunRecord, StepRecord};
 use serde::de::DeserializeOwned;
@@ -19,6 +20,18 @@ use serde::de::DeserializeOwned;
 /// The report of a run as one HTML page.
 pub fn render(record: &RunRecord) -> Result<String, ScaladeError> {
     scalade_report::render(&report(record)).map_err(|e| ScaladeError::internal(format!("the report: {e}")))
+}
+
+/// Every figure of the report as an SVG document for a white ground: its id and its text.
+pub fn figures(record: &RunRecord) -> Result<Vec<(String, String)>, ScaladeError> {
+    let report = report(record);
+    let all = report.sections.iter().flat_map(|s| &s.figures);
+    all.map(|f| {
+        let svg = figure_svg(f, Theme::Light)
+            .map_err(|e| ScaladeError::internal(format!("figure {}: {e}", f.id)))?;
+        Ok((f.id.clone(), svg))
+    })
+    .collect()
 }
 
 /// The first step of a kind, with its name.
@@ -103,7 +116,7 @@ fn report(record: &RunRecord) -> Report {
 }
 
 /// (kind, name, length, method, headline id, hand-off, section).
-const RUNGS: [(&str, &str, &str, &str, &str, &str, &str); 6] = [
+const RUNGS: [(&str, &str, &str, &str, &str, &str, &str); 7] = [
     (
         "voltage",
         "Energies",
@@ -131,6 +144,7 @@ const RUNGS: [(&str, &str, &str, &str, &str, &str, &str); 6] = [
         "V(x,T), dV/dT, thermodynamic factor",
         "voltage",
     ),
+    ("phases", "Phases", "nm", "Free energies from low-temperature expansions", "", "", "phases"),
     ("hop", "Hops", "nm", "Kinetic Monte Carlo", "", "jump diffusivity tensor", "diffusion"),
     (
         "diffusion",
@@ -172,6 +186,7 @@ fn rungs(record: &RunRecord, numbers: &[Headline], sections: &[Section]) -> Vec<
 fn own_number(step: &StepRecord) -> Option<(String, String)> {
     let (key, label) = match step.kind.as_str() {
         "expand" => ("leave_one_out_error", "Leave-one-out error per formula unit"),
+        "phases" => ("ground_states", "Ground states of the expansion"),
         _ => ("haven_ratio", "Haven ratio at half lithiation"),
     };
     let tracked = step.outputs.get(key)?.number()?;
