@@ -43,13 +43,18 @@ impl Orderings {
     }
 }
 
-/// The first structure of a file, whose name tells the format.
-pub(crate) fn first_structure(text: &str, name: &str) -> Result<scalade_crystal::Structure, ScaladeError> {
-    let format = FileFormat::of_path(name, None).filter(|f| !f.is_table()).ok_or_else(|| {
+/// The format of structures that the name of a file tells.
+pub(crate) fn structure_format(name: &str) -> Result<FileFormat, ScaladeError> {
+    FileFormat::of_path(name, None).filter(|f| !f.is_table()).ok_or_else(|| {
         ScaladeError::input(format!(
             "the name {name} tells no format of structures; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json"
         ))
-    })?;
+    })
+}
+
+/// The first structure of a file, whose name tells the format.
+pub(crate) fn first_structure(text: &str, name: &str) -> Result<scalade_crystal::Structure, ScaladeError> {
+    let format = structure_format(name)?;
     let bad = |e: scalade_formats::FormatError| ScaladeError::input(e.to_string());
     let frames = match format {
         FileFormat::Poscar => return Ok(read_poscar(text, name).map_err(bad)?.structure),

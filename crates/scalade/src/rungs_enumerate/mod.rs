@@ -3,7 +3,7 @@
 mod write;
 
 use crate::error::ScaladeError;
-use crate::ordering_files::first_structure;
+use crate::ordering_files::{first_structure, structure_format};
 use scalade_crystal::NamedLattice;
 use scalade_crystal::enumeration::{
     ConcentrationLimit, DerivativeStructures, EnumerationError, Fraction, ParentLattice, SizeCount,
@@ -124,7 +124,10 @@ fn limits(request: &EnumerateRequest) -> Result<Vec<ConcentrationLimit>, Scalade
 
 /// The first structure of a file.
 fn read_structure(path: &Path) -> Result<scalade_crystal::Structure, ScaladeError> {
-    first_structure(&crate::orderings::read_text(path)?, &path.display().to_string())
+    let name = path.display().to_string();
+    // A name that tells no format is wrong whether the file exists or not.
+    structure_format(&name)?;
+    first_structure(&crate::orderings::read_text(path)?, &name)
 }
 
 fn named_parent(name: &str, request: &EnumerateRequest) -> Result<ParentLattice, ScaladeError> {
