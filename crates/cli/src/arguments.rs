@@ -366,6 +366,16 @@ pub struct Expansion {
     /// Seed of the random streams.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
+    /// How the coefficients are found: bayes (a prior that narrows with size and diameter), least-squares, ridge, lasso or ard (automatic relevance).
+    #[arg(long, default_value = METHOD)]
+    pub method: String,
+    /// Penalty of ridge (in units of the largest diagonal element of the normal matrix) or lasso (as a share of that at which all clusters are off)
+    /// [default: chosen by the error of prediction].
+    #[arg(long)]
+    pub penalty: Option<f64>,
+    /// Tell the error in this many folds too; equivalent structures share a fold.
+    #[arg(long)]
+    pub folds: Option<u16>,
 }
 
 /// Input of the enumeration of derivative structures.
@@ -413,6 +423,7 @@ pub struct Enumeration {
 }
 
 /// Defaults of [`Expansion`].
+const METHOD: &str = "bayes";
 const PAIR_CUTOFF: &str = "6 angstrom";
 const TRIPLET_CUTOFF: &str = "3 angstrom";
 const QUADRUPLET_CUTOFF: &str = "0 angstrom";
@@ -429,6 +440,9 @@ impl Expansion {
             ("--max-strain", self.max_strain.is_some()),
             ("--max-drift", self.max_drift.is_some()),
             ("--seed", self.seed != 0),
+            ("--method", self.method != METHOD),
+            ("--penalty", self.penalty.is_some()),
+            ("--folds", self.folds.is_some()),
             ("--where", !self.orderings.conditions.is_empty()),
         ]
         .into_iter()

@@ -305,6 +305,8 @@ fn fit_with(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::Fitt
         parent: expansion.parent.as_deref(),
         max_strain: expansion.max_strain,
         max_drift: expansion.max_drift.as_deref(),
+        method: rungs::fit_method(&expansion.method, expansion.penalty)?,
+        folds: expansion.folds.map(usize::from),
     };
     rungs::fit(&read(&expansion.orderings)?, &request)
 }

@@ -26,6 +26,30 @@ pub enum LatticeError {
         /// The failure.
         source: DenseError,
     },
+    /// Clusters that the structures do not tell apart.
+    #[error(
+        "rank-deficient: {rank} of {columns} columns are independent, {rows} structures; not told apart from the others: {orbits}; lower the cutoffs, give more structures, or choose a method with a prior (bayes, ridge)"
+    )]
+    RankDeficient {
+        /// Independent columns.
+        rank: usize,
+        /// Columns.
+        columns: usize,
+        /// Structures.
+        rows: usize,
+        /// The orbits that depend on others.
+        orbits: String,
+    },
+    /// A structure whose energy alone fixes a coefficient, so that no fit without it can predict it.
+    #[error(
+        "structure {structure} alone fixes a coefficient of least squares (leverage {leverage}): there is no leave-one-out error; lower the cutoffs, give more structures, or choose a method with a prior (bayes, ridge)"
+    )]
+    AloneDetermines {
+        /// The structure.
+        structure: String,
+        /// Its leverage.
+        leverage: f64,
+    },
     /// A table that cannot be interpolated.
     #[error("{what}: {source}")]
     Table {

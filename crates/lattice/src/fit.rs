@@ -1,8 +1,11 @@
 //! Fits a cluster expansion to mapped structures: prior from cluster size, hyperparameters by evidence, errors by leave-one-out.
 
+use crate::fit_method::{
+    DEPENDENT, FitMethod, Solved, folds, groups, leave_one_out, refitted_residuals, samples, solve,
+};
 use crate::hull::{hull_energy, lower_hull};
 use crate::regression::{Regression, maximise};
-use crate::{Cutoffs, LatticeError, MappedStructure, Parent, Posterior, correlations};
+use crate::{Cutoffs, LatticeError, MappedStructure, Parent, correlations};
 use rayon::prelude::*;
 use scalade_handoff::{ClusterOrbit, LatticeHamiltonian};
 use scalade_numerics::{Matrix, Philox};
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// Prior width of the constant and of the point terms about the straight line through the energies, eV.
 const LINE_WIDTH_EV: f64 = 10.0;
 /// Smallest noise that the evidence may choose, eV per formula unit.
-const LEAST_NOISE_EV: f64 = 1e-6;
+pub(crate) const LEAST_NOISE_EV: f64 = 1e-6;
 
 /// Settings of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,12 +31,26 @@ pub struct FitSettings {
     /// Factor on the weight of the lowest empty and the lowest full structure: their energies fix the mean voltage, which an
     /// expansion should not miss by its own error.
     pub end_member_weight: f64,
+    /// How the coefficients are found.
+    #[serde(default)]
+    pub method: FitMethod,
+    /// Grouped folds whose error is told beside the leave-one-out error.
+    #[serde(default)]
+    pub folds: Option<usize>,
 }
 
 impl FitSettings {
-    /// Weight 10 on the end members, equal ones elsewhere, eight samples.
+    /// Weight 10 on the end members, equal ones elsewhere, eight samples, the Bayesian method.
     pub fn new(cutoffs: Cutoffs) -> Self {
-        Self { cutoffs, samples: 8, seed: 1, hull_weight_ev: None, end_member_weight: 10.0 }
+        Self {
+            cutoffs,
+            samples: 8,
+            seed: 1,
+            hull_weight_ev: None,
+            end_member_weight: 10.0,
+            method: FitMethod::Bayesian,
+            folds: None,
+        }
     }
 }
 
@@ -113,10 +130,18 @@ pub struct Fit {
     pub training_rmse_ev: f64,
     /// Root mean square of the leave-one-out residuals, eV per formula unit.
     pub leave_one_out_rmse_ev: f64,
-    /// Hyperparameters of largest evidence.
+    /// Hyperparameters of largest evidence. Of other methods than the Bayesian: the noise, and the root mean square of the widths.
     pub hyperparameters: Hyperparameters,
-    /// Logarithm of the evidence.
+    /// Logarithm of the evidence of the Gaussian posterior.
     pub log_evidence: f64,
+    /// The method.
+    pub method: FitMethod,
+    /// The penalty of a ridge or a LASSO, relative as in [`FitMethod`].
+    pub penalty: Option<f64>,
+    /// Folds of whole groups of equivalent structures and the root mean square of the residuals of fits without them, eV per formula unit.
+    pub folds: Option<(usize, f64)>,
+    /// Orbits that the structures do not tell apart from the others, counted from 0.
+    pub dependent_orbits: Vec<usize>,
     /// Independent columns among `columns` (orbits and the constant).
     pub rank: usize,
     /// Columns of the design.
@@ -143,8 +168,9 @@ pub struct CutoffScore {
 }
 
 /// Prepared numbers of a fit.
-struct Problem {
-    regression: Regression,
+pub(crate) struct Problem {
+    pub(crate) regression: Regression,
+    pub(crate) ids: Vec<String>,
     orbits: Vec<ClusterOrbit>,
     /// Straight line taken out: energy per formula unit at site fraction 0, and its slope.
     line: [f64; 2],
@@ -183,10 +209,40 @@ impl Problem {
         }
         let targets = energies.iter().zip(&fractions).map(|(e, x)| e - line[0] - line[1] * x).collect();
         let regression = Regression::new(design, targets, weights.clone())?;
-        Ok(Self { regression, orbits, line, energies, fractions, weights })
+        let ids = mapped.iter().map(|m| m.id.clone()).collect();
+        Ok(Self { regression, ids, orbits, line, energies, fractions, weights })
     }
 
-    fn prior(&self, h: &Hyperparameters) -> Vec<f64> {
+    /// Columns that no method penalises: the constant and the point terms.
+    pub(crate) fn free(&self) -> Vec<bool> {
+        std::iter::once(true).chain(self.orbits.iter().map(|o| o.order < 2)).collect()
+    }
+
+    /// Wide widths and a noise to start from, eV.
+    pub(crate) fn widest(&self) -> (Vec<f64>, f64) {
+        let h = Hyperparameters { noise_ev: 1e-2, width_ev: 0.1, order_decay: 0.0, diameter_decay: 0.0 };
+        (self.prior(&h), h.noise_ev)
+    }
+
+    /// What is wrong with columns that depend on others.
+    pub(crate) fn rank_deficient(&self, regression: &Regression, dependent: &[usize]) -> LatticeError {
+        let columns = regression.columns();
+        let names: Vec<String> = dependent
+            .iter()
+            .map(|k| match k.checked_sub(1).and_then(|o| self.orbits.get(o)) {
+                Some(o) => format!("{} sites, {:.3} angstrom", o.order, o.diameter_angstrom),
+                None => "the constant".into(),
+            })
+            .collect();
+        LatticeError::RankDeficient {
+            rank: columns - dependent.len(),
+            columns,
+            rows: regression.rows(),
+            orbits: if names.is_empty() { "none".into() } else { names.join("; ") },
+        }
+    }
+
+    pub(crate) fn prior(&self, h: &Hyperparameters) -> Vec<f64> {
         let pairs = self.orbits.iter().filter(|o| o.order > 1).map(|o| o.diameter_angstrom);
         let shortest = pairs.fold(f64::INFINITY, f64::min);
         let width = |o: &ClusterOrbit| {
@@ -201,7 +257,7 @@ impl Problem {
     }
 
     /// Hyperparameters of largest evidence within 0 <= order_decay <= 5, 0 <= diameter_decay <= 8.
-    fn hyperparameters(&self) -> Hyperparameters {
+    pub(crate) fn hyperparameters(&self, regression: &Regression) -> Hyperparameters {
         let read = |p: &[f64]| Hyperparameters {
             noise_ev: p[0].exp(),
             width_ev: p[1].exp(),
@@ -217,9 +273,7 @@ impl Problem {
             if !inside {
                 return f64::NEG_INFINITY;
             }
-            self.regression
-                .posterior(&self.prior(&h), h.noise_ev)
-                .map_or(f64::NEG_INFINITY, |p| p.log_evidence)
+            regression.posterior(&self.prior(&h), h.noise_ev).map_or(f64::NEG_INFINITY, |p| p.log_evidence)
         };
         let starts = [[3e-3f64, 2e-2, 0.5, 1.0], [1e-3, 1e-2, 1.0, 3.0]];
         let mut best = (Vec::new(), f64::NEG_INFINITY);
@@ -304,53 +358,89 @@ pub fn fit_expansion(
     settings: &FitSettings,
 ) -> Result<Fit, LatticeError> {
     let problem = Problem::new(parent, mapped, settings)?;
-    let hyperparameters = problem.hyperparameters();
-    let prior = problem.prior(&hyperparameters);
-    let posterior = problem.regression.posterior(&prior, hyperparameters.noise_ev)?;
+    let equivalent = groups(&problem.regression);
+    let solved = solve(&problem, &problem.regression, &equivalent, settings.method)?;
     let per_cell = parent.formula_units_per_cell;
     let mut rng = Philox::new(settings.seed, 0x464954, 0);
-    let samples_ev = (0..settings.samples)
-        .map(|_| problem.restore(&posterior.sample(&prior, &mut rng), per_cell))
-        .collect();
+    let (drawn, deviations) = samples(&problem, &solved, &equivalent, settings.samples, &mut rng)?;
     let hamiltonian = LatticeHamiltonian {
         lattice_angstrom: parent.sites.lattice_angstrom,
         basis_fractional: parent.sites.sites_fractional.clone(),
         working_ion: parent.working_ion.clone(),
         formula_units_per_cell: per_cell,
         orbits: problem.orbits.clone(),
-        coefficients_ev: problem.restore(&posterior.coefficients, per_cell),
-        samples_ev,
+        coefficients_ev: problem.restore(solved.coefficients(), per_cell),
+        samples_ev: drawn.iter().map(|c| problem.restore(c, per_cell)).collect(),
     };
     hamiltonian.check()?;
-    let parity = parity(&problem, &posterior, mapped);
-    let loo = posterior.leave_one_out();
+    let loo = leave_one_out(&problem, &solved, &equivalent, settings.method)?;
+    let residuals = problem.residuals(solved.coefficients());
+    let parity = parity(&problem, &residuals, &loo, &solved.posterior().leverages);
+    let dependent = problem.regression.dependent_columns(DEPENDENT);
     Ok(Fit {
-        interactions: interactions(&problem, &posterior, &prior, &hamiltonian),
+        interactions: interactions(&problem, &deviations, solved.prior(), &hamiltonian),
         hull_disagreements: disagreements(&parity),
-        training_rmse_ev: root_mean_square(&posterior.residuals),
+        training_rmse_ev: root_mean_square(&residuals),
         leave_one_out_rmse_ev: root_mean_square(&loo),
-        hyperparameters,
-        log_evidence: posterior.log_evidence,
-        rank: problem.regression.rank(1e-8),
+        hyperparameters: problem.told_hyperparameters(&solved),
+        log_evidence: solved.posterior().log_evidence,
+        method: settings.method,
+        penalty: solved.penalty(),
+        folds: folds_error(&problem, &equivalent, settings)?,
+        dependent_orbits: dependent.iter().filter_map(|k| k.checked_sub(1)).collect(),
+        rank: problem.regression.columns() - dependent.len(),
         columns: problem.regression.columns(),
-        effective_parameters: posterior.effective_parameters(),
+        effective_parameters: solved.posterior().effective_parameters(),
         parity,
         hamiltonian,
     })
 }
 
-fn parity(problem: &Problem, posterior: &Posterior, mapped: &[MappedStructure]) -> Vec<ParityPoint> {
-    let loo = posterior.leave_one_out();
-    mapped
-        .iter()
-        .enumerate()
-        .map(|(i, m)| ParityPoint {
-            id: m.id.clone(),
+/// The number of grouped folds and the root mean square of their residuals, if folds are asked for.
+fn folds_error(
+    problem: &Problem,
+    equivalent: &[usize],
+    settings: &FitSettings,
+) -> Result<Option<(usize, f64)>, LatticeError> {
+    let Some(count) = settings.folds else { return Ok(None) };
+    LatticeError::require(count >= 2, "folds", count as f64, "at least two are due")?;
+    let parts = folds(equivalent, count);
+    let residuals = refitted_residuals(problem, equivalent, &parts, settings.method)?;
+    Ok(Some((parts.len(), root_mean_square(&residuals))))
+}
+
+impl Problem {
+    /// Data minus fit, eV per formula unit.
+    fn residuals(&self, coefficients: &[f64]) -> Vec<f64> {
+        let fitted = self.regression.design().times(coefficients);
+        self.regression.targets().iter().zip(&fitted).map(|(y, f)| y - f).collect()
+    }
+
+    /// The hyperparameters of the Bayesian method, or the noise and the common size of the widths of another.
+    fn told_hyperparameters(&self, solved: &Solved) -> Hyperparameters {
+        if let Solved::Gaussian { hyperparameters: Some(known), .. } = solved {
+            return *known;
+        }
+        let widths: Vec<f64> =
+            solved.prior().iter().zip(self.free()).filter(|(_, free)| !free).map(|(w, _)| *w).collect();
+        Hyperparameters {
+            noise_ev: solved.posterior().noise,
+            width_ev: root_mean_square(&widths),
+            order_decay: 0.0,
+            diameter_decay: 0.0,
+        }
+    }
+}
+
+fn parity(problem: &Problem, residuals: &[f64], loo: &[f64], leverages: &[f64]) -> Vec<ParityPoint> {
+    (0..residuals.len())
+        .map(|i| ParityPoint {
+            id: problem.ids[i].clone(),
             site_fraction: problem.fractions[i],
             data_ev: problem.energies[i],
-            fitted_ev: problem.energies[i] - posterior.residuals[i],
+            fitted_ev: problem.energies[i] - residuals[i],
             leave_one_out_residual_ev: loo[i],
-            leverage: posterior.leverages[i],
+            leverage: leverages[i],
             weight: problem.weights[i],
         })
         .collect()
@@ -358,11 +448,10 @@ fn parity(problem: &Problem, posterior: &Posterior, mapped: &[MappedStructure]) 
 
 fn interactions(
     problem: &Problem,
-    posterior: &Posterior,
+    deviations: &[f64],
     prior: &[f64],
     hamiltonian: &LatticeHamiltonian,
 ) -> Vec<Interaction> {
-    let deviations = posterior.standard_deviations(prior);
     problem
         .orbits
         .iter()

@@ -37,10 +37,12 @@
 
 mod clusters;
 mod cutoff_choice;
+mod diagnostics;
 mod dilute;
 mod error;
 pub mod exact;
 mod fit;
+mod fit_method;
 pub mod free_energy;
 pub mod ground_states;
 mod hand_off;
@@ -55,6 +57,7 @@ mod regression;
 mod scan;
 mod smoothing;
 mod solution;
+mod sparse;
 mod statistics;
 mod supercell;
 pub mod tangent;
@@ -62,12 +65,14 @@ mod voltage;
 
 pub use clusters::{Cutoffs, SiteLattice, correlations};
 pub use cutoff_choice::{cutoff_candidates, sparing_choice};
+pub use diagnostics::{Diagnostic, diagnose};
 pub use dilute::DiluteLimit;
 pub use error::LatticeError;
 pub use fit::{
     CutoffScore, Fit, FitSettings, HullDisagreement, Hyperparameters, Interaction, ParityPoint,
     choose_cutoffs, fit_expansion,
 };
+pub use fit_method::FitMethod;
 pub use hand_off::{open_circuit_voltage, thermodynamic_factor};
 pub use mapping::{
     Excluded, Exclusion, Frame, MappedStructure, MappingReport, MappingSettings, Parent, map_frame,

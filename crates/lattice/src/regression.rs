@@ -57,6 +57,40 @@ impl Regression {
         Ok(Self { design, targets, weights })
     }
 
+    pub(crate) fn design(&self) -> &Matrix {
+        &self.design
+    }
+
+    pub(crate) fn targets(&self) -> &[f64] {
+        &self.targets
+    }
+
+    pub(crate) fn weights(&self) -> &[f64] {
+        &self.weights
+    }
+
+    /// The regression of some of its rows.
+    pub(crate) fn of_rows(&self, rows: &[usize]) -> Result<Self, LatticeError> {
+        let data = rows.iter().flat_map(|i| self.design.row(*i).to_vec()).collect();
+        let design = Matrix::from_rows(rows.len(), self.columns(), data)
+            .map_err(LatticeError::dense("rows of the fit"))?;
+        let pick = |list: &[f64]| rows.iter().map(|i| list[*i]).collect();
+        Self::new(design, pick(&self.targets), pick(&self.weights))
+    }
+
+    /// The same with all columns zero but those kept.
+    pub(crate) fn masked(&self, keep: &[bool]) -> Self {
+        let mut masked = self.clone();
+        for i in 0..self.rows() {
+            for (x, keep) in masked.design.row_mut(i).iter_mut().zip(keep) {
+                if !keep {
+                    *x = 0.0;
+                }
+            }
+        }
+        masked
+    }
+
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.design.rows()
@@ -70,6 +104,11 @@ impl Regression {
     /// Numerical rank of the design: columns that keep more than `relative` of their norm after the others have been projected out in turn
     /// (modified Gram-Schmidt with column pivoting).
     pub fn rank(&self, relative: f64) -> usize {
+        self.columns() - self.dependent_columns(relative).len()
+    }
+
+    /// The columns that are left when the independent ones have been picked, largest first: each is a combination of the others.
+    pub fn dependent_columns(&self, relative: f64) -> Vec<usize> {
         let (rows, columns) = (self.rows(), self.columns());
         let mut vectors: Vec<Vec<f64>> =
             (0..columns).map(|k| (0..rows).map(|i| self.design.row(i)[k]).collect()).collect();
@@ -82,21 +121,22 @@ impl Regression {
                 }
             }
         }
-        let mut rank = 0;
+        let mut numbers: Vec<usize> = (0..columns).collect();
         while let Some((pick, size)) =
             vectors.iter().map(|v| squared(v)).enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
         {
             if size.sqrt() <= relative {
                 break;
             }
-            rank += 1;
+            numbers.swap_remove(pick);
             let pivot: Vec<f64> = vectors.swap_remove(pick).iter().map(|x| x / size.sqrt()).collect();
             for v in &mut vectors {
                 let along: f64 = v.iter().zip(&pivot).map(|(a, b)| a * b).sum();
                 v.iter_mut().zip(&pivot).for_each(|(a, b)| *a -= along * b);
             }
         }
-        rank
+        numbers.sort_unstable();
+        numbers
     }
 
     /// The posterior for prior widths (one a column, the unit of the coefficients) and noise (the unit of the targets).

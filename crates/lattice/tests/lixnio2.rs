@@ -3,8 +3,8 @@
 
 use scalade_crystal::{MoyoFinder, Structure};
 use scalade_lattice::{
-    Cutoffs, Exclusion, FitSettings, Frame, MappingSettings, Parent, choose_cutoffs, cutoff_candidates,
-    map_frames, sparing_choice,
+    Cutoffs, Exclusion, FitMethod, FitSettings, Frame, MappingSettings, Parent, choose_cutoffs,
+    cutoff_candidates, fit_expansion, map_frames, sparing_choice,
 };
 use serde_json::Value;
 
@@ -130,6 +130,38 @@ fn l12_triplets_lower_the_training_error_and_raise_the_leave_one_out_error() {
     let chosen = sparing_choice(&scores, report.mapped.len()).unwrap();
     assert_eq!(chosen, 0);
     assert_eq!(sparing_choice(&[], 29), None);
+}
+
+#[test]
+fn l12_least_squares_agrees_and_its_leave_one_out_errors_are_those_of_refits() {
+    let (prim, frames) = frames();
+    let parent = Parent::new(&prim, "Li", 1.0, &MoyoFinder, 1e-2).unwrap();
+    let glided = MappingSettings { max_strain: 0.25, ..MappingSettings::default() };
+    let mut mapped = map_frames(&parent, &frames, &glided).mapped;
+    // 13 and 16 have the same correlations of these pairs: they would share a fold.
+    mapped.retain(|m| m.id != "16");
+    let fit = |cutoffs: Vec<f64>| {
+        let settings = FitSettings {
+            method: FitMethod::LeastSquares,
+            folds: Some(mapped.len()),
+            end_member_weight: 1.0,
+            ..FitSettings::new(Cutoffs(cutoffs))
+        };
+        fit_expansion(&parent, &mapped, &settings).unwrap()
+    };
+    let (pairs, triplets) = (fit(vec![6.0]), fit(vec![6.0, 3.0]));
+    assert!(triplets.training_rmse_ev < pairs.training_rmse_ev);
+    assert!(triplets.leave_one_out_rmse_ev > pairs.leave_one_out_rmse_ev);
+    for fit in [&pairs, &triplets] {
+        let (count, error) = fit.folds.unwrap();
+        assert_eq!(count, mapped.len());
+        assert!(
+            (error / fit.leave_one_out_rmse_ev - 1.0).abs() < 1e-7,
+            "{error} {}",
+            fit.leave_one_out_rmse_ev
+        );
+        assert!((fit.effective_parameters - fit.columns as f64).abs() < 1e-6);
+    }
 }
 
 #[test]

@@ -8,8 +8,8 @@ use crate::rungs_phonon::Vibrations;
 use scalade_formats::FileFormat;
 use scalade_hopping::{Budget, Diffusivity, RateParameters, TransportRequest, transport_point};
 use scalade_lattice::{
-    Fit, FitSettings, MappingReport, MappingSettings, choose_cutoffs, cutoff_candidates, fit_expansion,
-    sparing_choice,
+    Fit, FitMethod, FitSettings, MappingReport, MappingSettings, choose_cutoffs, cutoff_candidates, diagnose,
+    fit_expansion, sparing_choice,
 };
 use scalade_units::constants::{ELEMENTARY_CHARGE, FARADAY};
 use scalade_units::{Dimension, Quantity, dimension};
@@ -114,6 +114,10 @@ pub struct FitRequest<'a> {
     pub max_strain: Option<f64>,
     /// Largest distance of an atom from its site: a length with unit.
     pub max_drift: Option<&'a str>,
+    /// How the coefficients are found.
+    pub method: FitMethod,
+    /// Grouped folds whose error is told too.
+    pub folds: Option<usize>,
 }
 
 impl<'a> FitRequest<'a> {
@@ -127,6 +131,8 @@ impl<'a> FitRequest<'a> {
             parent: None,
             max_strain: None,
             max_drift: None,
+            method: FitMethod::Bayesian,
+            folds: None,
         }
     }
 
@@ -179,6 +185,7 @@ pub fn fit(orderings: &Orderings, request: &FitRequest) -> Result<FittedExpansio
     let mut settings = FitSettings::new(scalade_lattice::Cutoffs(Vec::new()));
     settings.seed = seed;
     settings.samples = samples.unwrap_or(settings.samples);
+    settings.method = request.method;
     let mut choice = Vec::new();
     settings.cutoffs = if cutoffs[0] == "auto" {
         let [pair, triplet] = FURTHEST_ANGSTROM;
@@ -193,8 +200,45 @@ pub fn fit(orderings: &Orderings, request: &FitRequest) -> Result<FittedExpansio
         let angstrom = |text: &str| quantity("cutoff", text, dimension::LENGTH).map(|m| m * 1e10);
         kinds::cutoffs(angstrom(cutoffs[0])?, angstrom(cutoffs[1])?, angstrom(cutoffs[2])?)
     };
+    settings.folds = request.folds;
     let fit = fit_expansion(&parent, &report.mapped, &settings).map_err(refused)?;
     Ok(FittedExpansion { parent, fit, report, seed, choice })
+}
+
+/// Names of the methods of a fit.
+pub const METHODS: [&str; 5] = ["bayes", "least-squares", "ridge", "lasso", "ard"];
+
+/// The method of a name with its penalty.
+pub fn fit_method(name: &str, penalty: Option<f64>) -> Result<FitMethod, ScaladeError> {
+    let method = match name {
+        "bayes" => FitMethod::Bayesian,
+        "least-squares" => FitMethod::LeastSquares,
+        "ridge" => FitMethod::Ridge { penalty },
+        "lasso" => FitMethod::Lasso { penalty },
+        "ard" => FitMethod::AutomaticRelevance,
+        _ => {
+            let short: String = name.chars().take(40).collect();
+            let hint = scalade_study::did_you_mean(&short, METHODS).unwrap_or_default();
+            return Err(ScaladeError::input(format!(
+                "--method: there is no method \"{short}\"; {hint} methods are {}",
+                METHODS.join(", ")
+            )));
+        }
+    };
+    if penalty.is_some() && !matches!(method, FitMethod::Ridge { .. } | FitMethod::Lasso { .. }) {
+        return Err(ScaladeError::input(format!("--penalty belongs to ridge and lasso, not to {name}")));
+    }
+    Ok(method)
+}
+
+fn method_name(method: FitMethod) -> &'static str {
+    match method {
+        FitMethod::Bayesian => METHODS[0],
+        FitMethod::LeastSquares => METHODS[1],
+        FitMethod::Ridge { .. } => METHODS[2],
+        FitMethod::Lasso { .. } => METHODS[3],
+        FitMethod::AutomaticRelevance => METHODS[4],
+    }
 }
 
 /// `expand`: quality of the fit and its interactions.
@@ -220,8 +264,11 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
             })
         })
         .collect();
+    let diagnostics =
+        diagnose(&fitted.report.mapped, fit).map_err(|e| ScaladeError::internal(e.to_string()))?;
     Ok(json!({
         "structures": fitted.report.mapped.len(),
+        "diagnostics": diagnostics,
         "excluded": fitted.report.excluded.iter().map(|e| json!({ "frame": e.frame + 1, "id": e.id, "reason": e.reason.to_string() })).collect::<Vec<_>>(),
         "choice": fitted.choice.iter().map(|c| json!({
             "cutoffs_angstrom": c.cutoffs.0, "orbits": c.orbits, "leave_one_out_error_eV": c.leave_one_out_rmse_ev,
@@ -230,6 +277,14 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
         "leave_one_out_error_eV": fit.leave_one_out_rmse_ev,
         "training_error_eV": fit.training_rmse_ev,
         "effective_parameters": fit.effective_parameters,
+        "method": method_name(fit.method),
+        "penalty": fit.penalty,
+        "folds": fit.folds.map(|(count, error)| json!({ "count": count, "error_eV": error })),
+        "rank": fit.rank,
+        "columns": fit.columns,
+        "not_told_apart": fit.dependent_orbits.iter().filter_map(|k| fit.interactions.get(*k)).map(|i| json!({
+            "order": i.order, "diameter_angstrom": i.diameter_angstrom, "multiplicity": i.multiplicity,
+        })).collect::<Vec<_>>(),
         "interactions": interactions,
         "parity": parity,
         "hull_disagreements": fit.hull_disagreements.iter().map(|h| json!({
