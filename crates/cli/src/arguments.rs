@@ -197,6 +197,37 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Energies of structures from any calculator of a Python environment (ASE, or an object of your own); goes on where it was interrupted.
+    Compute {
+        #[command(flatten)]
+        orderings: Orderings,
+        /// The Python that has the calculator.
+        #[arg(long, default_value = "python3")]
+        python: PathBuf,
+        /// Calculator: emt, lj, chgnet, gpaw, mace, sevennet, mattersim, or module:factory.
+        #[arg(long)]
+        calculator: String,
+        /// Keyword option of the calculator, such as --option xc=PBE (values are JSON, or text; may be repeated).
+        #[arg(long = "option", value_name = "KEY=VALUE")]
+        options: Vec<String>,
+        /// What is relaxed: none, positions, or cell (with positions).
+        #[arg(long, default_value = "none")]
+        relax: String,
+        /// Largest force at which a relaxation ends.
+        #[arg(long, default_value = "0.05 eV/angstrom")]
+        fmax: String,
+        /// Most steps of a relaxation.
+        #[arg(long, default_value_t = 500)]
+        steps: u32,
+        /// Longest time for one structure.
+        #[arg(long, default_value = "3600 s")]
+        timeout: String,
+        /// Folder of the results.
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Phase diagram of a cluster expansion: ordered and disordered phases, each integrated from its own low-temperature expansion.
     Phasediagram {
         #[command(flatten)]
@@ -469,6 +500,7 @@ impl Command {
             | Self::Montecarlo { common, .. }
             | Self::Tangent { common, .. }
             | Self::Groundstates { common, .. }
+            | Self::Compute { common, .. }
             | Self::Phasediagram { common, .. }
             | Self::Phonon { common, .. }
             | Self::Hop { common, .. }

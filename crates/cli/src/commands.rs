@@ -127,6 +127,36 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         }
         Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
         command @ Command::Montecarlo { .. } => montecarlo(command)?,
+        Command::Compute {
+            orderings,
+            python,
+            calculator,
+            options,
+            relax,
+            fmax,
+            steps,
+            timeout,
+            out,
+            common,
+        } => {
+            let request = scalade::compute::ComputeRequest {
+                python: &python,
+                calculator: &calculator,
+                options: &options,
+                relax: &relax,
+                fmax: &fmax,
+                steps,
+                timeout: &timeout,
+                out: &out,
+            };
+            catch_interrupts();
+            let told = |done: usize, total: usize| {
+                if !common.quiet {
+                    crate::output::say(&format!("{done} of {total} structures"));
+                }
+            };
+            scalade::compute::compute(&read(&orderings)?, &request, &CANCEL, &told)?
+        }
         Command::Phasediagram {
             expansion,
             temperature,

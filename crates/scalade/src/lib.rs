@@ -4,6 +4,7 @@
 //! lives in its own crate, re-exported here.
 
 pub mod cell_run;
+pub mod compute;
 pub mod demo;
 mod error;
 mod headline;

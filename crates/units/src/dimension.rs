@@ -39,6 +39,8 @@ pub const AMOUNT: Dimension = Dimension([0, 0, 0, 0, 0, 1, 0]);
 pub const CONCENTRATION: Dimension = Dimension([-3, 0, 0, 0, 0, 1, 0]);
 /// Energy, J (also eV).
 pub const ENERGY: Dimension = Dimension([2, 1, -2, 0, 0, 0, 0]);
+/// Force, N (also eV/angstrom).
+pub const FORCE: Dimension = Dimension([1, 1, -2, 0, 0, 0, 0]);
 /// Molar energy, J/mol. Not the same as an energy per atom: the amount exponent tells them apart.
 pub const MOLAR_ENERGY: Dimension = Dimension([2, 1, -2, 0, 0, -1, 0]);
 /// Entropy or heat capacity, J/K.
