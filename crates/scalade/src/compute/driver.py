@@ -23,7 +23,11 @@ KNOWN = {
 
 
 def say(result):
-    results.write(json.dumps(result) + "\n")
+    try:
+        line = json.dumps(result, allow_nan=False)
+    except ValueError:
+        line = json.dumps({"error": "a number of its result is not finite"})
+    results.write(line + "\n")
     results.flush()
 
 
