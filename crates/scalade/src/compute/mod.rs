@@ -244,7 +244,8 @@ pub fn compute(
         match result {
             Ok(result) => frames.push(finished(frame, &result)),
             Err(reason) => {
-                failed.push(json!({ "id": frame.id(), "place": frame.place().to_string(), "reason": reason }))
+                failed
+                    .push(json!({ "id": frame.id(), "place": frame.place().to_string(), "reason": reason }));
             }
         }
     }

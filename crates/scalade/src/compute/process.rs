@@ -13,7 +13,7 @@ const DRIVER: &str = include_str!("driver.py");
 /// Longest answer of the driver, bytes.
 const LONGEST_LINE: u64 = 1 << 30;
 /// Time for imports and for loading weights.
-const START: Duration = Duration::from_secs(600);
+const START: Duration = Duration::from_mins(10);
 
 /// Why there is no answer.
 pub(super) enum Lost {
@@ -74,16 +74,13 @@ impl Driver {
             }
         });
         let mut driver = Self { child, input, answers, version: String::new() };
-        let hello = match driver.receive(START) {
-            Ok(hello) => hello,
-            Err(_) => {
-                return Err(ScaladeError::input(format!(
-                    "{} did not get as far as the calculator: {} (all of it in {})",
-                    python.display(),
-                    last_line(log),
-                    log.display()
-                )));
-            }
+        let Ok(hello) = driver.receive(START) else {
+            return Err(ScaladeError::input(format!(
+                "{} did not get as far as the calculator: {} (all of it in {})",
+                python.display(),
+                last_line(log),
+                log.display()
+            )));
         };
         if let Some(error) = hello["error"].as_str() {
             return Err(ScaladeError::input(format!(
