@@ -127,64 +127,8 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         }
         Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
         command @ Command::Montecarlo { .. } => montecarlo(command)?,
-        Command::Compute {
-            orderings,
-            python,
-            calculator,
-            options,
-            relax,
-            fmax,
-            steps,
-            timeout,
-            out,
-            common,
-        } => {
-            let request = scalade::compute::ComputeRequest {
-                python: &python,
-                calculator: &calculator,
-                options: &options,
-                relax: &relax,
-                fmax: &fmax,
-                steps,
-                timeout: &timeout,
-                out: &out,
-            };
-            catch_interrupts();
-            let told = |done: usize, total: usize| {
-                if !common.quiet {
-                    crate::output::say(&format!("{done} of {total} structures"));
-                }
-            };
-            scalade::compute::compute(&read(&orderings)?, &request, &CANCEL, &told)?
-        }
-        Command::Phasediagram {
-            expansion,
-            temperature,
-            resolution,
-            max_size,
-            cells,
-            sweeps,
-            reference_energy,
-            running,
-            ..
-        } => {
-            let three = |list: Vec<usize>| {
-                <[usize; 3]>::try_from(list)
-                    .map_err(|_| ScaladeError::input("--cells: three numbers are due, such as 12,12,12"))
-            };
-            let request = scalade::rungs_phases::PhaseRequest {
-                temperatures: &temperature,
-                resolution: resolution.as_deref(),
-                max_size,
-                cells: cells.map(three).transpose()?,
-                sweeps,
-                reference_energy: reference_energy.as_deref(),
-                jobs: running.jobs,
-            };
-            let document = scalade::rungs_phases::phase_diagram(&fit(&expansion)?, &request)?;
-            warn(Some(&document));
-            document
-        }
+        command @ Command::Compute { .. } => compute(command)?,
+        command @ Command::Phasediagram { .. } => phase_diagram(command)?,
         Command::Hop {
             expansion, barriers, composition, temperature, attempt_frequency, running, ..
         } => {
@@ -217,6 +161,64 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         _ => return Err(ScaladeError::internal("a command without an implementation").into()),
     };
     Ok(Output { text: rungs::as_text(&document), json: document })
+}
+
+fn compute(command: Command) -> Result<serde_json::Value, Failure> {
+    let Command::Compute { orderings, python, calculator, options, relax, fmax, steps, timeout, out, common } =
+        command
+    else {
+        return Err(ScaladeError::internal("a command without an implementation").into());
+    };
+    let request = scalade::compute::ComputeRequest {
+        python: &python,
+        calculator: &calculator,
+        options: &options,
+        relax: &relax,
+        fmax: &fmax,
+        steps,
+        timeout: &timeout,
+        out: &out,
+    };
+    catch_interrupts();
+    let told = |done: usize, total: usize| {
+        if !common.quiet {
+            crate::output::say(&format!("{done} of {total} structures"));
+        }
+    };
+    scalade::compute::compute(&read(&orderings)?, &request, &CANCEL, &told)
+}
+
+fn phase_diagram(command: Command) -> Result<serde_json::Value, Failure> {
+    let Command::Phasediagram {
+        expansion,
+        temperature,
+        resolution,
+        max_size,
+        cells,
+        sweeps,
+        reference_energy,
+        running,
+        ..
+    } = command
+    else {
+        return Err(ScaladeError::internal("a command without an implementation").into());
+    };
+    let three = |list: Vec<usize>| {
+        <[usize; 3]>::try_from(list)
+            .map_err(|_| ScaladeError::input("--cells: three numbers are due, such as 12,12,12"))
+    };
+    let request = scalade::rungs_phases::PhaseRequest {
+        temperatures: &temperature,
+        resolution: resolution.as_deref(),
+        max_size,
+        cells: cells.map(three).transpose()?,
+        sweeps,
+        reference_energy: reference_energy.as_deref(),
+        jobs: running.jobs,
+    };
+    let document = scalade::rungs_phases::phase_diagram(&fit(&expansion)?, &request)?;
+    warn(Some(&document));
+    Ok(document)
 }
 
 fn montecarlo(command: Command) -> Result<serde_json::Value, Failure> {
