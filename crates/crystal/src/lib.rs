@@ -13,12 +13,14 @@
 //! ```
 
 pub mod enumeration;
+mod ewald;
 mod grid;
 mod matrix;
 mod named;
 mod structure;
 mod symmetry;
 
+pub use ewald::{COULOMB_EV_ANGSTROM, Ewald};
 pub use grid::{LatticeSite, SiteGrid};
 pub use matrix::{Matrix3, cross, determinant, dot, inverse, norm, row_times};
 pub use named::NamedLattice;

@@ -22,7 +22,7 @@ pub use electrode::{
 pub use error::HandoffError;
 pub use lattice_energy::{Bond, LatticeEnergy};
 pub use lattice_hamiltonian::{ClusterOrbit, LatticeHamiltonian};
-pub use species_hamiltonian::{FunctionOrbit, SiteFactor, SpeciesHamiltonian, SpeciesSite};
+pub use species_hamiltonian::{FunctionOrbit, SiteFactor, SpeciesHamiltonian, SpeciesSite, VACANT};
 pub use tensor::SymmetricTensor;
 pub use thermodynamic_factor::{ThermodynamicFactor, ThermodynamicFactorTable};
 pub use voltage::{OpenCircuitVoltage, VoltageMember, VoltageTable};

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 /// Symbol of an empty site.
-pub const VACANT: &str = "Va";
+pub const VACANT: &str = scalade_crystal::enumeration::VACANCY;
 /// Most species of one site.
 pub const MOST_SPECIES: usize = 32;
 /// Furthest cell that a term may name.

@@ -1,20 +1,13 @@
 //! Fits a cluster expansion to mapped structures: prior from cluster size, hyperparameters by evidence, errors by leave-one-out.
 
-use crate::fit_method::{
-    DEPENDENT, FitMethod, Solved, folds, groups, leave_one_out, refitted_residuals, samples, solve,
-};
+use crate::fit_method::FitMethod;
+use crate::fit_problem::{Column, FitProblem, Hyperparameters, Solution, SolveSettings};
 use crate::hull::{hull_energy, lower_hull};
-use crate::regression::{Regression, maximise};
 use crate::{Cutoffs, LatticeError, MappedStructure, Parent, correlations};
 use rayon::prelude::*;
 use scalade_handoff::{ClusterOrbit, LatticeHamiltonian};
-use scalade_numerics::{Matrix, Philox};
+use scalade_numerics::Matrix;
 use serde::{Deserialize, Serialize};
-
-/// Prior width of the constant and of the point terms about the straight line through the energies, eV.
-const LINE_WIDTH_EV: f64 = 10.0;
-/// Smallest noise that the evidence may choose, eV per formula unit.
-pub(crate) const LEAST_NOISE_EV: f64 = 1e-6;
 
 /// Settings of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,20 +45,6 @@ impl FitSettings {
             folds: None,
         }
     }
-}
-
-/// Hyperparameters: prior width of an orbit of n sites and diameter d is
-/// width * exp(-order_decay (n - 2)) * (d / d_0)^(-diameter_decay), with d_0 the shortest pair.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Hyperparameters {
-    /// Noise, eV per formula unit.
-    pub noise_ev: f64,
-    /// Prior width of the shortest pair, eV.
-    pub width_ev: f64,
-    /// Fall with the number of sites.
-    pub order_decay: f64,
-    /// Fall with the diameter.
-    pub diameter_decay: f64,
 }
 
 /// One structure in the fit. Energies in eV per formula unit.
@@ -167,19 +146,16 @@ pub struct CutoffScore {
     pub log_evidence: f64,
 }
 
-/// Prepared numbers of a fit.
-pub(crate) struct Problem {
-    pub(crate) regression: Regression,
-    pub(crate) ids: Vec<String>,
+/// Numbers of a fit beside those of the regression.
+struct Prepared {
+    problem: FitProblem,
     orbits: Vec<ClusterOrbit>,
-    /// Straight line taken out: energy per formula unit at site fraction 0, and its slope.
-    line: [f64; 2],
     energies: Vec<f64>,
     fractions: Vec<f64>,
     weights: Vec<f64>,
 }
 
-impl Problem {
+impl Prepared {
     fn new(
         parent: &Parent,
         mapped: &[MappedStructure],
@@ -194,7 +170,6 @@ impl Problem {
             mapped.iter().map(|m| m.energy_ev / (m.supercell.cells() as f64 * per_cell)).collect();
         let fractions: Vec<f64> = mapped.iter().map(MappedStructure::site_fraction).collect();
         let weights = weights(&fractions, &energies, settings)?;
-        let line = line(&fractions, &energies, &weights);
         let rows: Vec<Vec<f64>> = mapped
             .par_iter()
             .map(|m| correlations(&orbits, &m.supercell, &m.occupied))
@@ -207,102 +182,23 @@ impl Problem {
                 out[k + 1] = value * orbit.clusters.len() as f64 / per_cell;
             }
         }
-        let targets = energies.iter().zip(&fractions).map(|(e, x)| e - line[0] - line[1] * x).collect();
-        let regression = Regression::new(design, targets, weights.clone())?;
+        let cluster =
+            |o: &ClusterOrbit| Column::Cluster { order: o.order, diameter_angstrom: o.diameter_angstrom };
+        let columns = std::iter::once(Column::Constant).chain(orbits.iter().map(cluster)).collect();
+        let baseline = line_baseline(line(&fractions, &energies, &weights), &orbits, per_cell);
         let ids = mapped.iter().map(|m| m.id.clone()).collect();
-        Ok(Self { regression, ids, orbits, line, energies, fractions, weights })
+        let problem = FitProblem::with_baseline(design, &energies, weights.clone(), columns, ids, baseline)?;
+        Ok(Self { problem, orbits, energies, fractions, weights })
     }
+}
 
-    /// Columns that no method penalises: the constant and the point terms.
-    pub(crate) fn free(&self) -> Vec<bool> {
-        std::iter::once(true).chain(self.orbits.iter().map(|o| o.order < 2)).collect()
-    }
-
-    /// Wide widths and a noise to start from, eV.
-    pub(crate) fn widest(&self) -> (Vec<f64>, f64) {
-        let h = Hyperparameters { noise_ev: 1e-2, width_ev: 0.1, order_decay: 0.0, diameter_decay: 0.0 };
-        (self.prior(&h), h.noise_ev)
-    }
-
-    /// What is wrong with columns that depend on others.
-    pub(crate) fn rank_deficient(&self, regression: &Regression, dependent: &[usize]) -> LatticeError {
-        let columns = regression.columns();
-        let names: Vec<String> = dependent
-            .iter()
-            .map(|k| match k.checked_sub(1).and_then(|o| self.orbits.get(o)) {
-                Some(o) => format!("{} sites, {:.3} angstrom", o.order, o.diameter_angstrom),
-                None => "the constant".into(),
-            })
-            .collect();
-        LatticeError::RankDeficient {
-            rank: columns - dependent.len(),
-            columns,
-            rows: regression.rows(),
-            orbits: if names.is_empty() { "none".into() } else { names.join("; ") },
-        }
-    }
-
-    pub(crate) fn prior(&self, h: &Hyperparameters) -> Vec<f64> {
-        let pairs = self.orbits.iter().filter(|o| o.order > 1).map(|o| o.diameter_angstrom);
-        let shortest = pairs.fold(f64::INFINITY, f64::min);
-        let width = |o: &ClusterOrbit| {
-            if o.order < 2 {
-                return LINE_WIDTH_EV;
-            }
-            let falls = h.order_decay * (o.order as f64 - 2.0)
-                + h.diameter_decay * (o.diameter_angstrom / shortest).ln();
-            h.width_ev * (-falls).exp()
-        };
-        std::iter::once(LINE_WIDTH_EV).chain(self.orbits.iter().map(width)).collect()
-    }
-
-    /// Hyperparameters of largest evidence within 0 <= order_decay <= 5, 0 <= diameter_decay <= 8.
-    pub(crate) fn hyperparameters(&self, regression: &Regression) -> Hyperparameters {
-        let read = |p: &[f64]| Hyperparameters {
-            noise_ev: p[0].exp(),
-            width_ev: p[1].exp(),
-            order_decay: p[2],
-            diameter_decay: p[3],
-        };
-        let evidence = |p: &[f64]| {
-            let h = read(p);
-            let inside = (LEAST_NOISE_EV..10.0).contains(&h.noise_ev)
-                && (1e-7..10.0).contains(&h.width_ev)
-                && (0.0..=5.0).contains(&h.order_decay)
-                && (0.0..=8.0).contains(&h.diameter_decay);
-            if !inside {
-                return f64::NEG_INFINITY;
-            }
-            regression.posterior(&self.prior(&h), h.noise_ev).map_or(f64::NEG_INFINITY, |p| p.log_evidence)
-        };
-        let starts = [[3e-3f64, 2e-2, 0.5, 1.0], [1e-3, 1e-2, 1.0, 3.0]];
-        let mut best = (Vec::new(), f64::NEG_INFINITY);
-        for s in starts {
-            let mut point = vec![s[0].ln(), s[1].ln(), s[2], s[3]];
-            // A second simplex from the first one's end guards against a collapsed one.
-            for edge in [1.0, 0.3] {
-                point = maximise(&evidence, &point, &[edge, edge, 0.5 * edge, 0.5 * edge], 150).0;
-            }
-            let value = evidence(&point);
-            if value > best.1 {
-                best = (point, value);
-            }
-        }
-        if best.0.is_empty() { read(&[3e-3f64.ln(), 2e-2f64.ln(), 0.5, 1.0]) } else { read(&best.0) }
-    }
-
-    /// Coefficients per cell with the straight line put back: x = (1 + mean spin)/2.
-    fn restore(&self, coefficients: &[f64], per_cell: f64) -> Vec<f64> {
-        let mut out = coefficients.to_vec();
-        let points: usize = self.orbits.iter().filter(|o| o.order == 1).map(|o| o.clusters.len()).sum();
-        out[0] += per_cell * (self.line[0] + 0.5 * self.line[1]);
-        for (c, orbit) in out[1..].iter_mut().zip(&self.orbits) {
-            if orbit.order == 1 {
-                *c += 0.5 * per_cell * self.line[1] / points as f64;
-            }
-        }
-        out
-    }
+/// Coefficients of a straight line in the site fraction, energy per formula unit at 0 and slope: x = (1 + mean spin)/2.
+fn line_baseline(line: [f64; 2], orbits: &[ClusterOrbit], per_cell: f64) -> Vec<f64> {
+    let points: usize = orbits.iter().filter(|o| o.order == 1).map(|o| o.clusters.len()).sum();
+    let slope = |o: &ClusterOrbit| {
+        if o.order == 1 { 0.5 * per_cell * line[1] / points as f64 } else { 0.0 }
+    };
+    std::iter::once(per_cell * (line[0] + 0.5 * line[1])).chain(orbits.iter().map(slope)).collect()
 }
 
 /// Weights by the energy above the lower hull and of the end members.
@@ -347,122 +243,75 @@ fn line(x: &[f64], y: &[f64], w: &[f64]) -> [f64; 2] {
     [my - slope * mx, slope]
 }
 
-fn root_mean_square(values: &[f64]) -> f64 {
-    (values.iter().map(|v| v * v).sum::<f64>() / values.len().max(1) as f64).sqrt()
-}
-
 /// Fits the expansion.
 pub fn fit_expansion(
     parent: &Parent,
     mapped: &[MappedStructure],
     settings: &FitSettings,
 ) -> Result<Fit, LatticeError> {
-    let problem = Problem::new(parent, mapped, settings)?;
-    let equivalent = groups(&problem.regression);
-    let solved = solve(&problem, &problem.regression, &equivalent, settings.method)?;
-    let per_cell = parent.formula_units_per_cell;
-    let mut rng = Philox::new(settings.seed, 0x464954, 0);
-    let (drawn, deviations) = samples(&problem, &solved, &equivalent, settings.samples, &mut rng)?;
+    let prepared = Prepared::new(parent, mapped, settings)?;
+    let solution = prepared.problem.solve(&SolveSettings {
+        method: settings.method,
+        folds: settings.folds,
+        samples: settings.samples,
+        seed: settings.seed,
+    })?;
     let hamiltonian = LatticeHamiltonian {
         lattice_angstrom: parent.sites.lattice_angstrom,
         basis_fractional: parent.sites.sites_fractional.clone(),
         working_ion: parent.working_ion.clone(),
-        formula_units_per_cell: per_cell,
-        orbits: problem.orbits.clone(),
-        coefficients_ev: problem.restore(solved.coefficients(), per_cell),
-        samples_ev: drawn.iter().map(|c| problem.restore(c, per_cell)).collect(),
+        formula_units_per_cell: parent.formula_units_per_cell,
+        orbits: prepared.orbits.clone(),
+        coefficients_ev: solution.coefficients.clone(),
+        samples_ev: solution.samples.clone(),
     };
     hamiltonian.check()?;
-    let loo = leave_one_out(&problem, &solved, &equivalent, settings.method)?;
-    let residuals = problem.residuals(solved.coefficients());
-    let parity = parity(&problem, &residuals, &loo, &solved.posterior().leverages);
-    let dependent = problem.regression.dependent_columns(DEPENDENT);
+    let parity = parity(&prepared, &solution);
+    let columns = prepared.problem.columns().len();
     Ok(Fit {
-        interactions: interactions(&problem, &deviations, solved.prior(), &hamiltonian),
+        interactions: interactions(&prepared.orbits, &solution),
         hull_disagreements: disagreements(&parity),
-        training_rmse_ev: root_mean_square(&residuals),
-        leave_one_out_rmse_ev: root_mean_square(&loo),
-        hyperparameters: problem.told_hyperparameters(&solved),
-        log_evidence: solved.posterior().log_evidence,
+        training_rmse_ev: solution.training_rmse(),
+        leave_one_out_rmse_ev: solution.leave_one_out_rmse(),
+        hyperparameters: solution.hyperparameters,
+        log_evidence: solution.log_evidence,
         method: settings.method,
-        penalty: solved.penalty(),
-        folds: folds_error(&problem, &equivalent, settings)?,
-        dependent_orbits: dependent.iter().filter_map(|k| k.checked_sub(1)).collect(),
-        rank: problem.regression.columns() - dependent.len(),
-        columns: problem.regression.columns(),
-        effective_parameters: solved.posterior().effective_parameters(),
+        penalty: solution.penalty,
+        folds: solution.folds,
+        dependent_orbits: solution.dependent_columns.iter().filter_map(|k| k.checked_sub(1)).collect(),
+        rank: columns - solution.dependent_columns.len(),
+        columns,
+        effective_parameters: solution.effective_parameters,
         parity,
         hamiltonian,
     })
 }
 
-/// The number of grouped folds and the root mean square of their residuals, if folds are asked for.
-fn folds_error(
-    problem: &Problem,
-    equivalent: &[usize],
-    settings: &FitSettings,
-) -> Result<Option<(usize, f64)>, LatticeError> {
-    let Some(count) = settings.folds else { return Ok(None) };
-    LatticeError::require(count >= 2, "folds", count as f64, "at least two are due")?;
-    let parts = folds(equivalent, count);
-    let residuals = refitted_residuals(problem, equivalent, &parts, settings.method)?;
-    Ok(Some((parts.len(), root_mean_square(&residuals))))
-}
-
-impl Problem {
-    /// Data minus fit, eV per formula unit.
-    fn residuals(&self, coefficients: &[f64]) -> Vec<f64> {
-        let fitted = self.regression.design().times(coefficients);
-        self.regression.targets().iter().zip(&fitted).map(|(y, f)| y - f).collect()
-    }
-
-    /// The hyperparameters of the Bayesian method, or the noise and the common size of the widths of another.
-    fn told_hyperparameters(&self, solved: &Solved) -> Hyperparameters {
-        if let Solved::Gaussian { hyperparameters: Some(known), .. } = solved {
-            return *known;
-        }
-        let widths: Vec<f64> =
-            solved.prior().iter().zip(self.free()).filter(|(_, free)| !free).map(|(w, _)| *w).collect();
-        Hyperparameters {
-            noise_ev: solved.posterior().noise,
-            width_ev: root_mean_square(&widths),
-            order_decay: 0.0,
-            diameter_decay: 0.0,
-        }
-    }
-}
-
-fn parity(problem: &Problem, residuals: &[f64], loo: &[f64], leverages: &[f64]) -> Vec<ParityPoint> {
-    (0..residuals.len())
+fn parity(prepared: &Prepared, solution: &Solution) -> Vec<ParityPoint> {
+    (0..solution.residuals.len())
         .map(|i| ParityPoint {
-            id: problem.ids[i].clone(),
-            site_fraction: problem.fractions[i],
-            data_ev: problem.energies[i],
-            fitted_ev: problem.energies[i] - residuals[i],
-            leave_one_out_residual_ev: loo[i],
-            leverage: leverages[i],
-            weight: problem.weights[i],
+            id: prepared.problem.ids[i].clone(),
+            site_fraction: prepared.fractions[i],
+            data_ev: prepared.energies[i],
+            fitted_ev: prepared.energies[i] - solution.residuals[i],
+            leave_one_out_residual_ev: solution.leave_one_out[i],
+            leverage: solution.leverages[i],
+            weight: prepared.weights[i],
         })
         .collect()
 }
 
-fn interactions(
-    problem: &Problem,
-    deviations: &[f64],
-    prior: &[f64],
-    hamiltonian: &LatticeHamiltonian,
-) -> Vec<Interaction> {
-    problem
-        .orbits
+fn interactions(orbits: &[ClusterOrbit], solution: &Solution) -> Vec<Interaction> {
+    orbits
         .iter()
         .enumerate()
         .map(|(k, o)| Interaction {
             order: o.order,
             diameter_angstrom: o.diameter_angstrom,
             multiplicity: o.clusters.len(),
-            value_ev: hamiltonian.coefficients_ev[k + 1],
-            standard_deviation_ev: deviations[k + 1],
-            prior_width_ev: prior[k + 1],
+            value_ev: solution.coefficients[k + 1],
+            standard_deviation_ev: solution.standard_deviations[k + 1],
+            prior_width_ev: solution.prior_widths[k + 1],
         })
         .collect()
 }

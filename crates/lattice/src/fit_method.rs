@@ -1,7 +1,7 @@
 //! How the coefficients of an expansion are found, and how well they predict what they have not seen.
 
 use crate::LatticeError;
-use crate::fit::{Hyperparameters, Problem};
+use crate::fit_problem::{FitProblem, Hyperparameters};
 use crate::regression::{Posterior, Regression};
 use crate::sparse::{automatic_relevance, largest_penalty, lasso};
 use rayon::prelude::*;
@@ -127,7 +127,7 @@ fn weighted_mean_square(residuals: &[f64], weights: &[f64]) -> f64 {
 
 /// Solves a regression whose columns are those of a problem.
 pub(crate) fn solve(
-    problem: &Problem,
+    problem: &FitProblem,
     regression: &Regression,
     groups: &[usize],
     method: FitMethod,
@@ -159,7 +159,7 @@ pub(crate) fn solve(
         FitMethod::AutomaticRelevance => {
             let (widths, noise) = problem.widest();
             let (prior, posterior) =
-                automatic_relevance(regression, &free, &widths, noise, crate::fit::LEAST_NOISE_EV)?;
+                automatic_relevance(regression, &free, &widths, noise, crate::fit_problem::LEAST_NOISE_EV)?;
             Ok(Solved::Gaussian { prior, posterior, penalty: None, hyperparameters: None })
         }
     }
@@ -294,7 +294,7 @@ fn residuals_of(regression: &Regression, coefficients: &[f64], rows: &[usize]) -
 
 /// Residuals of every row in a fit without its fold, with all that the method chooses chosen anew in each.
 pub(crate) fn refitted_residuals(
-    problem: &Problem,
+    problem: &FitProblem,
     groups: &[usize],
     parts: &[Vec<usize>],
     method: FitMethod,
@@ -319,7 +319,7 @@ pub(crate) fn refitted_residuals(
 /// Leave-one-out residuals: exact by the leverages where the method is linear in the energies for given hyperparameters, by refits with everything chosen
 /// anew where it switches clusters off. Refused where a structure alone fixes a coefficient of least squares.
 pub(crate) fn leave_one_out(
-    problem: &Problem,
+    problem: &FitProblem,
     solved: &Solved,
     groups: &[usize],
     method: FitMethod,
@@ -345,7 +345,7 @@ pub(crate) fn leave_one_out(
 
 /// Samples of the coefficients and their standard deviations: of the Gaussian posterior, or of refits of the LASSO to resampled groups.
 pub(crate) fn samples(
-    problem: &Problem,
+    problem: &FitProblem,
     solved: &Solved,
     groups: &[usize],
     count: usize,

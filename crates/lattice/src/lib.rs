@@ -43,6 +43,7 @@ mod error;
 pub mod exact;
 mod fit;
 mod fit_method;
+mod fit_problem;
 pub mod free_energy;
 pub mod ground_states;
 mod hand_off;
@@ -69,14 +70,14 @@ pub use diagnostics::{Diagnostic, diagnose};
 pub use dilute::DiluteLimit;
 pub use error::LatticeError;
 pub use fit::{
-    CutoffScore, Fit, FitSettings, HullDisagreement, Hyperparameters, Interaction, ParityPoint,
-    choose_cutoffs, fit_expansion,
+    CutoffScore, Fit, FitSettings, HullDisagreement, Interaction, ParityPoint, choose_cutoffs, fit_expansion,
 };
 pub use fit_method::FitMethod;
+pub use fit_problem::{Column, FitProblem, Hyperparameters, Solution, SolveSettings};
 pub use hand_off::{open_circuit_voltage, thermodynamic_factor};
 pub use mapping::{
-    Excluded, Exclusion, Frame, MappedStructure, MappingReport, MappingSettings, Parent, map_frame,
-    map_frames,
+    Arrangement, Excluded, Exclusion, Frame, MappedStructure, MappingReport, MappingSettings, Parent,
+    SiteChoice, SiteChoices, finite_energy, map_frame, map_frames,
 };
 pub use metropolis::{BOLTZMANN_EV_PER_K, Metropolis, Series};
 pub use regression::{Posterior, Regression};
