@@ -13,6 +13,7 @@ const TIERS: [(&str, u8); 15] = [
     ("scalade-handoff", 2),
     ("scalade-energetics", 3),
     ("scalade-lattice", 3),
+    ("scalade-expansion", 4),
     ("scalade-hopping", 3),
     ("scalade-cell", 3),
     ("scalade-study", 4),

@@ -1,7 +1,8 @@
 //! What a user should know about the data of a fit: nothing is dropped or merged in silence.
 
 use crate::fit_method::groups_of;
-use crate::{Fit, LatticeError, MappedStructure, correlations};
+use crate::{Fit, LatticeError, MappedStructure, Supercell, correlations};
+use scalade_crystal::LatticeSite;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -31,87 +32,129 @@ impl Diagnostic {
     }
 }
 
+/// A structure of a fit, as far as diagnostics concern it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Examined {
+    /// Name in the data set.
+    pub id: String,
+    /// Its supercell, the sites of the clusters numbered.
+    pub supercell: Supercell,
+    /// Largest principal stretch minus one, in magnitude.
+    pub strain: f64,
+    /// Largest distance of an atom from its site, angstrom.
+    pub displacement_angstrom: f64,
+    /// Energy in the data, eV per formula unit.
+    pub data_ev: f64,
+    /// Leverage.
+    pub leverage: f64,
+    /// Weight.
+    pub weight: f64,
+    /// Correlations of all orbits of the fit.
+    pub correlations: Vec<f64>,
+}
+
 /// Looks at mapped structures and their fit, whose parity has them in the same order.
 pub fn diagnose(mapped: &[MappedStructure], fit: &Fit) -> Result<Vec<Diagnostic>, LatticeError> {
     if mapped.len() != fit.parity.len() {
         let (expected, got) = (fit.parity.len(), mapped.len());
         return Err(LatticeError::Length { what: "mapped structures of the fit", expected, got });
     }
+    let examined: Vec<Examined> = mapped
+        .iter()
+        .zip(&fit.parity)
+        .map(|(m, p)| {
+            Ok(Examined {
+                id: m.id.clone(),
+                supercell: m.supercell.clone(),
+                strain: m.strain,
+                displacement_angstrom: m.host_displacement_angstrom.max(m.working_displacement_angstrom),
+                data_ev: p.data_ev,
+                leverage: p.leverage,
+                weight: p.weight,
+                correlations: correlations(&fit.hamiltonian.orbits, &m.supercell, &m.occupied)?,
+            })
+        })
+        .collect::<Result<_, LatticeError>>()?;
+    let clusters: Vec<Vec<Vec<LatticeSite>>> =
+        fit.hamiltonian.orbits.iter().map(|o| o.clusters.clone()).collect();
+    let dependent: Vec<String> = fit
+        .dependent_orbits
+        .iter()
+        .filter_map(|k| fit.interactions.get(*k))
+        .map(|i| format!("{} sites, {:.3} angstrom", i.order, i.diameter_angstrom))
+        .collect();
+    let mut out = examine(&examined, &clusters, &dependent, [fit.rank, fit.columns]);
+    gaps(fit, &mut out);
+    Ok(out)
+}
+
+/// Looks at the structures of any fit: `clusters` are those of each orbit, `dependent` names what is not told apart, `rank` of `columns` are.
+pub fn examine(
+    structures: &[Examined],
+    clusters: &[Vec<Vec<LatticeSite>>],
+    dependent: &[String],
+    [rank, columns]: [usize; 2],
+) -> Vec<Diagnostic> {
     let mut out = Vec::new();
-    drift(mapped, &mut out);
-    same_orderings(mapped, fit, &mut out)?;
-    self_images(mapped, fit, &mut out);
-    if !fit.dependent_orbits.is_empty() {
-        let names: Vec<String> = fit
-            .dependent_orbits
-            .iter()
-            .filter_map(|k| fit.interactions.get(*k))
-            .map(|i| format!("{} sites, {:.3} angstrom", i.order, i.diameter_angstrom))
-            .collect();
+    drift(structures, &mut out);
+    same_orderings(structures, &mut out);
+    self_images(structures, clusters, &mut out);
+    if !dependent.is_empty() {
         out.push(Diagnostic::new(
             "rank-deficient",
             Vec::new(),
             format!(
-                "{} of {} columns are independent: {} are not told apart from others by these structures and follow the prior; lower the cutoffs or give more structures",
-                fit.rank, fit.columns, names.join("; ")
+                "{rank} of {columns} columns are independent: {} are not told apart from others by these structures and follow the prior; lower the cutoffs or give more structures",
+                dependent.join("; ")
             ),
         ));
     }
-    gaps(fit, &mut out);
-    for p in fit.parity.iter().filter(|p| p.leverage > HIGH_LEVERAGE && p.weight <= 1.0) {
+    for s in structures.iter().filter(|s| s.leverage > HIGH_LEVERAGE && s.weight <= 1.0) {
         out.push(Diagnostic::new(
             "high-leverage",
-            vec![p.id.clone()],
+            vec![s.id.clone()],
             format!(
                 "its leverage is {:.3}: the fit follows this structure alone; compute others like it",
-                p.leverage
+                s.leverage
             ),
         ));
     }
-    Ok(out)
+    out
 }
 
-fn drift(mapped: &[MappedStructure], out: &mut Vec<Diagnostic>) {
-    let moved = |m: &&MappedStructure| {
-        m.strain > FAR[0] || m.host_displacement_angstrom.max(m.working_displacement_angstrom) > FAR[1]
-    };
-    let far: Vec<&MappedStructure> = mapped.iter().filter(moved).collect();
+fn drift(structures: &[Examined], out: &mut Vec<Diagnostic>) {
+    let moved = |s: &&Examined| s.strain > FAR[0] || s.displacement_angstrom > FAR[1];
+    let far: Vec<&Examined> = structures.iter().filter(moved).collect();
     if far.is_empty() {
         return;
     }
-    let most = |f: &dyn Fn(&MappedStructure) -> f64| far.iter().map(|m| f(m)).fold(0.0, f64::max);
+    let most = |f: &dyn Fn(&Examined) -> f64| far.iter().map(|s| f(s)).fold(0.0, f64::max);
     out.push(Diagnostic::new(
         "relaxation-drift",
-        far.iter().map(|m| m.id.clone()).collect(),
+        far.iter().map(|s| s.id.clone()).collect(),
         format!(
             "{} structures relaxed far from the ideal lattice: strains up to {:.3}, displacements up to {:.2} angstrom; look whether they kept their ordering, or tighten max_strain and max_drift",
             far.len(),
-            most(&|m| m.strain),
-            most(&|m| m.host_displacement_angstrom.max(m.working_displacement_angstrom)),
+            most(&|s| s.strain),
+            most(&|s| s.displacement_angstrom),
         ),
     ));
 }
 
 /// Structures with equal correlations of all clusters of the fit, and those of them whose energies differ.
-fn same_orderings(
-    mapped: &[MappedStructure],
-    fit: &Fit,
-    out: &mut Vec<Diagnostic>,
-) -> Result<(), LatticeError> {
-    let rows: Vec<Vec<f64>> = mapped
-        .iter()
-        .map(|m| correlations(&fit.hamiltonian.orbits, &m.supercell, &m.occupied))
-        .collect::<Result<_, _>>()?;
+fn same_orderings(structures: &[Examined], out: &mut Vec<Diagnostic>) {
+    let rows: Vec<Vec<f64>> = structures.iter().map(|s| s.correlations.clone()).collect();
     let groups = groups_of(&rows);
     let count = groups.iter().max().map_or(0, |g| g + 1);
     for group in 0..count {
-        let members: Vec<usize> = (0..mapped.len()).filter(|i| groups[*i] == group).collect();
+        let members: Vec<&Examined> =
+            structures.iter().zip(&groups).filter(|(_, g)| **g == group).map(|(s, _)| s).collect();
         if members.len() < 2 {
             continue;
         }
-        let energies = || members.iter().map(|i| fit.parity[*i].data_ev);
+        let energies = || members.iter().map(|s| s.data_ev);
         let spread = energies().fold(f64::MIN, f64::max) - energies().fold(f64::MAX, f64::min);
-        let names: Vec<String> = members.iter().map(|i| mapped[*i].id.clone()).collect();
+        let names: Vec<String> = members.iter().map(|s| s.id.clone()).collect();
         let (code, what) = if spread > DIFFERENT_EV {
             (
                 "duplicate-energies",
@@ -130,51 +173,37 @@ fn same_orderings(
             ),
         ));
     }
-    Ok(())
 }
 
 /// Cells so narrow that a cluster of the fit meets an image of itself: its correlation is then that of a smaller cluster.
-fn self_images(mapped: &[MappedStructure], fit: &Fit, out: &mut Vec<Diagnostic>) {
-    let orbits = &fit.hamiltonian.orbits;
+fn self_images(structures: &[Examined], clusters: &[Vec<Vec<LatticeSite>>], out: &mut Vec<Diagnostic>) {
+    let meets = |s: &Examined, orbit: &[Vec<LatticeSite>]| {
+        orbit.iter().any(|cluster| {
+            let mut sites: Vec<usize> = cluster.iter().map(|site| s.supercell.index(*site)).collect();
+            sites.sort_unstable();
+            sites.windows(2).any(|w| w[0] == w[1])
+        })
+    };
     let mut names = Vec::new();
     let mut touched: BTreeSet<usize> = BTreeSet::new();
-    for m in mapped {
-        let mut hit = false;
-        for (k, orbit) in orbits.iter().enumerate() {
-            let meets = orbit.clusters.iter().any(|cluster| {
-                let mut sites: Vec<usize> = cluster.iter().map(|s| m.supercell.index(*s)).collect();
-                sites.sort_unstable();
-                sites.windows(2).any(|w| w[0] == w[1])
-            });
-            if meets {
-                touched.insert(k);
-                hit = true;
-            }
+    for s in structures {
+        let hit: Vec<usize> = (0..clusters.len()).filter(|k| meets(s, &clusters[*k])).collect();
+        if !hit.is_empty() {
+            names.push(s.id.clone());
         }
-        if hit {
-            names.push(m.id.clone());
-        }
+        touched.extend(hit);
     }
     if names.is_empty() {
         return;
     }
-    let whole = touched.iter().filter(|k| {
-        mapped.iter().all(|m| {
-            orbits[**k].clusters.iter().any(|c| {
-                let mut sites: Vec<usize> = c.iter().map(|s| m.supercell.index(*s)).collect();
-                sites.sort_unstable();
-                sites.windows(2).any(|w| w[0] == w[1])
-            })
-        })
-    });
-    let blind = whole.count();
+    let blind = touched.iter().filter(|k| structures.iter().all(|s| meets(s, &clusters[**k]))).count();
     out.push(Diagnostic::new(
         "self-image",
         names.clone(),
         format!(
             "in {} of {} structures clusters of {} orbits meet their own periodic images, so that these cells do not tell such clusters from smaller ones{}; larger cells do",
             names.len(),
-            mapped.len(),
+            structures.len(),
             touched.len(),
             if blind > 0 { format!(", and {blind} orbits are seen by no cell as they are") } else { String::new() }
         ),

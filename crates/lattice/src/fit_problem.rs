@@ -51,7 +51,8 @@ impl Column {
         !matches!(self, Self::Cluster { order: 2.., .. })
     }
 
-    fn name(&self) -> String {
+    /// What a message calls it.
+    pub fn name(&self) -> String {
         match self {
             Self::Constant => "the constant".into(),
             Self::Coulomb => "the electrostatic energy".into(),
