@@ -148,10 +148,16 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Cluster expansion of the energies of orderings.
+    /// Cluster expansion of the energies of orderings: of one ion and its vacancies, or with --prim of any species on any sites.
     Expand {
         #[command(flatten)]
         expansion: Expansion,
+        /// TOML file of a primitive cell: what may stand on each site.
+        #[arg(long)]
+        prim: Option<PathBuf>,
+        /// Write the expansion to this JSON file, which a model file names as its energy.
+        #[arg(long)]
+        write: Option<PathBuf>,
         #[command(flatten)]
         common: Common,
     },

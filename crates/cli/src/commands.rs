@@ -125,7 +125,9 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
                 scalade::rungs_groundstates::groundstates(&fitted, max_size, out.as_deref())
             })??
         }
-        Command::Expand { expansion, .. } => rungs::expand(&fit(&expansion)?)?,
+        Command::Expand { expansion, prim, write, .. } => {
+            expand(&expansion, prim.as_deref(), write.as_deref())?
+        }
         command @ Command::Montecarlo { .. } => montecarlo(command)?,
         command @ Command::Compute { .. } => compute(command)?,
         command @ Command::Phasediagram { .. } => phase_diagram(command)?,
@@ -327,9 +329,33 @@ fn fit(expansion: &Expansion) -> Result<rungs::FittedExpansion, ScaladeError> {
     fit_with(expansion, None)
 }
 
+fn expand(
+    expansion: &Expansion,
+    prim: Option<&Path>,
+    write: Option<&Path>,
+) -> Result<serde_json::Value, ScaladeError> {
+    let Some(prim) = prim else {
+        let fitted = fit(expansion)?;
+        if let Some(out) = write {
+            rungs::write_expansion(&fitted.fit.hamiltonian, out)?;
+        }
+        return rungs::expand(&fitted);
+    };
+    let request = fit_request(expansion, None)?;
+    let fitted = scalade::rungs_species::fit_species(&read(&expansion.orderings)?, prim, &request)?;
+    if let Some(out) = write {
+        rungs::write_expansion(&fitted.fit.hamiltonian, out)?;
+    }
+    Ok(scalade::rungs_species::document(&fitted, &request))
+}
+
 fn fit_with(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::FittedExpansion, ScaladeError> {
+    rungs::fit(&read(&expansion.orderings)?, &fit_request(expansion, samples)?)
+}
+
+fn fit_request(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::FitRequest<'_>, ScaladeError> {
     let cutoffs = [&expansion.pair_cutoff, &expansion.triplet_cutoff, &expansion.quadruplet_cutoff];
-    let request = rungs::FitRequest {
+    Ok(rungs::FitRequest {
         cutoffs: cutoffs.map(String::as_str),
         max_excluded: expansion.max_excluded,
         seed: expansion.seed,
@@ -339,8 +365,7 @@ fn fit_with(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::Fitt
         max_drift: expansion.max_drift.as_deref(),
         method: rungs::fit_method(&expansion.method, expansion.penalty)?,
         folds: expansion.folds.map(usize::from),
-    };
-    rungs::fit(&read(&expansion.orderings)?, &request)
+    })
 }
 
 fn run_study(study: &Path, running: &Running, quiet: bool) -> Result<Finished, Failure> {

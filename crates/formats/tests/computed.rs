@@ -384,14 +384,34 @@ fn pymatgen_entries_and_structures() {
 }
 
 #[test]
+fn pymatgen_oxidation_states_stay_with_the_species() {
+    let entries = data("entries.json");
+    let first = |to: &str| {
+        let text = entries.replace("\"element\": \"Co\"", to);
+        read_structures_json(&text, "e.json").unwrap()[0].species[0].clone()
+    };
+    assert_eq!(first("\"oxidation_state\": 2, \"element\": \"Co\""), "Co2+");
+    assert_eq!(first("\"oxidation_state\": 1.0, \"element\": \"Co\""), "Co+");
+    assert_eq!(first("\"oxidation_state\": -2.5, \"element\": \"Co\""), "Co2.5-");
+    assert_eq!(first("\"oxidation_state\": 0, \"element\": \"Co\""), "Co");
+    assert_eq!(first("\"element\": \"Co1+\""), "Co+");
+    let text = "[{\"composition\": {\"Li+\": 2, \"O2-\": 1}, \"energy\": -1}]";
+    assert_eq!(read_structures_json(text, "e.json").unwrap()[0].species, ["Li+", "Li+", "O2-"]);
+}
+
+#[test]
 fn pymatgen_refuses_by_name() {
     let entries = data("entries.json");
     let with = |from: &str, to: &str| {
         assert!(entries.contains(from), "{from}");
         read_structures_json(&entries.replace(from, to), "e.json")
     };
-    says(with("\"element\": \"Co\"", "\"element\": \"Co2+\""), &["Co2+", "oxidation", "mp-1"]);
-    says(with("\"element\": \"Co\"", "\"oxidation_state\": 2, \"element\": \"Co\""), &["Co2+", "oxidation"]);
+    says(with("\"element\": \"Co\"", "\"element\": \"Xy2+\""), &["Xy", "no element", "mp-1"]);
+    says(with("\"element\": \"Co\"", "\"element\": \"Co2+-\""), &["Co2+-", "no element"]);
+    says(
+        with("\"element\": \"Co\"", "\"oxidation_state\": 2, \"element\": \"Co2+\""),
+        &["Co2+", "no element"],
+    );
     says(with("\"occu\": 1", "\"occu\": 0.5"), &["site 1", "partly occupied", "Co 0.5"]);
     says(
         with("\"element\": \"O\",", "\"element\": \"O\", \"occu\": 0.5}, {\"element\": \"F\","),
@@ -411,7 +431,7 @@ fn pymatgen_refuses_by_name() {
         read_structures_json(&format!("[{{\"composition\": {composition}, \"energy\": -1}}]"), "e.json")
     };
     assert!(bare("{\"Li\": 2}").is_ok());
-    says(bare("{\"Li+\": 2}"), &["Li+", "oxidation"]);
+    says(bare("{\"Li++\": 2}"), &["Li++", "no element"]);
     says(bare("{\"Li\": 0.5, \"O\": 1}"), &["Li", "whole number"]);
     says(bare("{\"Li\": 1e15}"), &["2000000 atoms"]);
     says(bare("{}"), &["empty"]);

@@ -2,8 +2,8 @@
 
 use crate::error::ScaladeError;
 use crate::ordering_files::first_structure;
-use scalade_crystal::MoyoFinder;
-use scalade_energetics::{ComputedEntry, HostSpace, IonReference, VoltageProfile};
+use scalade_crystal::{MoyoFinder, Structure};
+use scalade_energetics::{ComputedEntry, HostSpace, IonReference, VoltageProfile, element_of_species};
 use scalade_formats::{
     Frame, InfoValue, StructureFormat, atomic_number, decode_text, energy_ev, read_structures,
     standard_error_ev,
@@ -40,6 +40,13 @@ pub fn read_text(path: &Path) -> Result<String, ScaladeError> {
 
 /// Keys of a comment line that say how an energy was computed.
 const METHOD_KEYS: [&str; 7] = ["functional", "xc", "hubbard_u", "ldauu", "model", "calculator", "method"];
+
+/// The structure without the oxidation states of its species, which an expansion of one ion and its vacancies does not tell apart.
+fn elements_of(structure: &Structure) -> Result<Structure, ScaladeError> {
+    let species = structure.species().iter().map(|s| element_of_species(s).to_string()).collect();
+    Structure::new(*structure.lattice_angstrom(), species, structure.fractional().to_vec())
+        .map_err(|e| ScaladeError::input(e.to_string()))
+}
 
 /// One value of a comment line as a text.
 fn shown(value: &InfoValue) -> Option<String> {
@@ -256,10 +263,9 @@ impl Orderings {
             })
             .ok_or_else(|| ScaladeError::input(format!("{}: there are no frames", self.file())))?;
         let frame = self.ids().iter().position(|id| *id == fullest.id).and_then(|i| self.frames.get(i));
-        let structure = frame
-            .ok_or_else(|| ScaladeError::internal(format!("no frame is called {}", fullest.id)))?
-            .structure()
-            .map_err(|e| ScaladeError::input(e.to_string()))?;
+        let structure =
+            frame.ok_or_else(|| ScaladeError::internal(format!("no frame is called {}", fullest.id)))?;
+        let structure = elements_of(&structure.structure().map_err(|e| ScaladeError::input(e.to_string()))?)?;
         Ok((fullest.id.clone(), structure, fullest.reduced_formulas as f64))
     }
 
@@ -272,12 +278,62 @@ impl Orderings {
 
     /// The ideal structure from a file: all sites of the working ion occupied, the host that of the frames.
     pub fn parent_from(&self, text: &str, name: &str) -> Result<Parent, ScaladeError> {
-        let structure = first_structure(text, name)?;
+        let structure = elements_of(&first_structure(text, name)?)?;
         let (_, frame, formulas) = self.fullest()?;
         let host = |s: &scalade_crystal::Structure| (s.len() - s.count(&self.working_ion)) as f64;
         let formulas = formulas * host(&structure) / host(&frame);
         Parent::new(&structure, &self.working_ion, formulas, &MoyoFinder, SYMMETRY_TOLERANCE_ANGSTROM)
             .map_err(|e| ScaladeError::input(format!("{name}: {e}")))
+    }
+
+    /// The frames with the names of their species as they stand in the file, all of one method.
+    pub(crate) fn labelled_frames(&self) -> Result<Vec<scalade_lattice::Frame>, ScaladeError> {
+        let methods: BTreeSet<Option<String>> = self.frames.iter().map(method).collect();
+        if methods.len() > 1 {
+            let named = |m: Option<String>| m.unwrap_or_else(|| "not named".into());
+            let names: Vec<String> = methods.into_iter().map(named).take(8).collect();
+            return Err(ScaladeError::input(format!(
+                "{}: energies of different methods are not mixed ({}); choose the frames of one, such as --where model=NAME",
+                self.file(),
+                names.join("; ")
+            )));
+        }
+        self.frames
+            .iter()
+            .zip(self.ids())
+            .map(|(frame, id)| {
+                let structure = frame.structure().map_err(|e| ScaladeError::input(e.to_string()))?;
+                Ok(scalade_lattice::Frame { id, structure, energy_ev: Some(self.energy_of(frame)?) })
+            })
+            .collect()
+    }
+
+    /// Refuses more exclusions than are allowed, the first of them named.
+    pub(crate) fn check_excluded(
+        &self,
+        excluded: &[scalade_lattice::Excluded],
+        settings: &MappingSettings,
+        max_excluded: usize,
+    ) -> Result<(), ScaladeError> {
+        if excluded.len() <= max_excluded {
+            return Ok(());
+        }
+        let shown: Vec<String> = excluded
+            .iter()
+            .take(5)
+            .map(|e| {
+                let place = self.frames.get(e.frame).map_or_else(String::new, |f| f.place().to_string());
+                format!("{place}, {}: {}", e.id, e.reason)
+            })
+            .collect();
+        Err(ScaladeError::input(format!(
+            "{} of {} structures are not on the lattice of the ideal structure and {max_excluded} may be left out:\n  {}\nremove or repair them, give another ideal structure (parent), widen the limits (max_strain {}, max_drift {} angstrom), or allow more with max_excluded (they are then listed and left out of the fit)",
+            excluded.len(),
+            self.frames.len(),
+            shown.join("\n  "),
+            settings.max_strain,
+            settings.max_working_displacement_angstrom,
+        )))
     }
 
     /// Maps every frame to the ideal lattice. More than `max_excluded` frames that do not fit are refused, the first of them named.
@@ -295,31 +351,13 @@ impl Orderings {
             .map(|(frame, id)| {
                 Ok(scalade_lattice::Frame {
                     id,
-                    structure: frame.structure().map_err(input)?,
+                    structure: elements_of(&frame.structure().map_err(input)?)?,
                     energy_ev: Some(self.energy_of(frame)?),
                 })
             })
             .collect::<Result<Vec<_>, ScaladeError>>()?;
         let report = map_frames(parent, &frames, settings);
-        if report.excluded.len() > max_excluded {
-            let shown: Vec<String> = report
-                .excluded
-                .iter()
-                .take(5)
-                .map(|e| {
-                    let place = self.frames.get(e.frame).map_or_else(String::new, |f| f.place().to_string());
-                    format!("{place}, {}: {}", e.id, e.reason)
-                })
-                .collect();
-            return Err(ScaladeError::input(format!(
-                "{} of {} structures are not on the lattice of the ideal structure and {max_excluded} may be left out:\n  {}\nremove or repair them, give another ideal structure (parent), widen the limits (max_strain {}, max_drift {} angstrom), or allow more with max_excluded (they are then listed and left out of the fit)",
-                report.excluded.len(),
-                frames.len(),
-                shown.join("\n  "),
-                settings.max_strain,
-                settings.max_working_displacement_angstrom,
-            )));
-        }
+        self.check_excluded(&report.excluded, settings, max_excluded)?;
         Ok(report)
     }
 

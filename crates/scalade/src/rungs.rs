@@ -136,9 +136,16 @@ impl<'a> FitRequest<'a> {
         }
     }
 
-    fn mapping(&self) -> Result<MappingSettings, ScaladeError> {
+    pub(crate) fn mapping(&self) -> Result<MappingSettings, ScaladeError> {
         let drift = self.max_drift.map(|t| quantity("--max-drift", t, dimension::LENGTH)).transpose()?;
         mapping_settings(self.max_strain, drift.map(|m| m * 1e10))
+    }
+
+    /// The cutoffs.
+    pub(crate) fn lengths(&self) -> Result<scalade_lattice::Cutoffs, ScaladeError> {
+        let angstrom = |text: &str| quantity("cutoff", text, dimension::LENGTH).map(|m| m * 1e10);
+        let [pair, triplet, quadruplet] = self.cutoffs;
+        Ok(kinds::cutoffs(angstrom(pair)?, angstrom(triplet)?, angstrom(quadruplet)?))
     }
 }
 
@@ -197,8 +204,7 @@ pub fn fit(orderings: &Orderings, request: &FitRequest) -> Result<FittedExpansio
         choice = scores;
         chosen.ok_or_else(|| ScaladeError::input("too few structures to choose cutoffs; give them"))?
     } else {
-        let angstrom = |text: &str| quantity("cutoff", text, dimension::LENGTH).map(|m| m * 1e10);
-        kinds::cutoffs(angstrom(cutoffs[0])?, angstrom(cutoffs[1])?, angstrom(cutoffs[2])?)
+        request.lengths()?
     };
     settings.folds = request.folds;
     let fit = fit_expansion(&parent, &report.mapped, &settings).map_err(refused)?;
@@ -231,7 +237,7 @@ pub fn fit_method(name: &str, penalty: Option<f64>) -> Result<FitMethod, Scalade
     Ok(method)
 }
 
-fn method_name(method: FitMethod) -> &'static str {
+pub(crate) fn method_name(method: FitMethod) -> &'static str {
     match method {
         FitMethod::Bayesian => METHODS[0],
         FitMethod::LeastSquares => METHODS[1],
@@ -291,6 +297,12 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
             "id": h.id, "x": h.site_fraction, "above_data_hull_eV": h.above_data_hull_ev, "above_fitted_hull_eV": h.above_fitted_hull_ev,
         })).collect::<Vec<_>>(),
     }))
+}
+
+/// Writes an expansion as JSON, for model files.
+pub fn write_expansion(hamiltonian: &impl serde::Serialize, out: &Path) -> Result<(), ScaladeError> {
+    let text = serde_json::to_string(hamiltonian).map_err(|e| ScaladeError::internal(e.to_string()))?;
+    std::fs::write(out, text).map_err(|e| ScaladeError::input(format!("cannot write {}: {e}", out.display())))
 }
 
 /// Runs `work` with at most `jobs` threads (all cores for `None`).

@@ -16,6 +16,7 @@
 use crate::error::ScaladeError;
 use crate::model_file::{EnergySource, Ensemble, LatticeSource, ModelFile};
 use crate::orderings::read_text;
+use crate::rungs_species_model::{self, species_expansion};
 use crate::runner::Failure;
 use rayon::prelude::*;
 use scalade_crystal::SiteGrid;
@@ -50,7 +51,11 @@ pub fn is_model(path: &Path) -> bool {
 /// Reads and runs a model file. A run that misses its precision is a [`Failure::Partial`] that holds the document.
 pub fn montecarlo_model(path: &Path, exact: bool, jobs: Option<usize>) -> Result<Value, Failure> {
     let name = path.display().to_string();
-    let file = ModelFile::parse(&read_text(path)?, &name)?;
+    let text = read_text(path)?;
+    if let Some(hamiltonian) = species_expansion(&text, path)? {
+        return rungs_species_model::run(&text, path, hamiltonian, exact, jobs);
+    }
+    let file = ModelFile::parse(&text, &name)?;
     let model = build(&file, path)?;
     let exact = exact || file.exact;
     let boltzmann = if file.electronvolt { BOLTZMANN_EV_PER_K } else { 1.0 };

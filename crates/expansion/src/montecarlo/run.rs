@@ -7,7 +7,7 @@ use super::recorder::{Kept, Recorder};
 use crate::error::ExpansionError;
 use rayon::prelude::*;
 use scalade_lattice::{BOLTZMANN_EV_PER_K, Estimate, LatticeError};
-use scalade_numerics::Philox;
+use scalade_numerics::{Philox, variance};
 
 const STREAM_MOVES: u32 = 0x5801;
 /// Independent boxes of a point.
@@ -20,6 +20,8 @@ const RECORDS_AT_ONCE: u64 = 32;
 const LEAST_TIMES: f64 = 30.0;
 /// Temperatures of the annealing, and sweeps at each.
 const ANNEALING: [u32; 2] = [24, 8];
+/// Accepted moves that a run has to hold, unless what it did not see is known to be small.
+const LEAST_ACCEPTED: u64 = 100;
 /// Largest drift of the increments, eV per site.
 const LARGEST_DRIFT_EV: f64 = 1e-9;
 
@@ -107,8 +109,23 @@ impl Layout {
         2 + self.species * (self.species + 2) + slot
     }
 
+    /// Observables of one box.
     fn width(&self) -> usize {
         self.occupancy(self.slots)
+    }
+
+    /// The observable `which` (energy, then numbers) of a box by itself: boxes that do not mix show in their spread.
+    fn lane(&self, replica: usize, which: usize) -> usize {
+        self.width() + replica * (self.species + 1) + which
+    }
+
+    fn record_width(&self) -> usize {
+        self.lane(REPLICAS, 0)
+    }
+
+    /// Where the energy (0) or a number (1 ...) is.
+    fn column(&self, which: usize) -> usize {
+        if which == 0 { 0 } else { self.number(which - 1) }
     }
 }
 
@@ -177,7 +194,8 @@ impl Shift {
 }
 
 /// Samples a box from its present arrangement: annealed from a temperature at which most moves are accepted, then run until the standard error of the
-/// energy is small enough or the moves are used up. Four independent boxes; the result depends on the seed, not on the number of threads.
+/// energy is small enough or the moves are used up. Four independent boxes, whose spread counts where it is larger than the error that blocks show: boxes
+/// that are stuck apart do not converge. The result depends on the seed, not on the number of threads.
 ///
 /// Errors: settings out of range, rules that leave nothing to move, increments that drift.
 pub fn sample_species(
@@ -209,17 +227,21 @@ pub fn sample_species(
         slots: slots(start),
     };
     let layout = Layout { species: mover.names.len(), slots: shift.slots.len() };
-    let mut recorder = Recorder::new(layout.width());
+    let mut recorder = Recorder::new(layout.record_width());
     let formulas = formula_units_per_cell * start.grid().cells() as f64;
     let mut next = FIRST_RECORDS;
     loop {
         let lists: Vec<Vec<Vec<f64>>> =
             walkers.par_iter_mut().map(|w| w.records(&mover, kt, &shift, &layout)).collect();
         for record in 0..RECORDS_AT_ONCE as usize {
-            let mean: Vec<f64> = (0..layout.width())
+            let mut joined: Vec<f64> = (0..layout.width())
                 .map(|k| lists.iter().map(|l| l[record][k]).sum::<f64>() / REPLICAS as f64)
                 .collect();
-            recorder.add(&mean);
+            let lanes = |l: &Vec<Vec<f64>>| {
+                (0..=layout.species).map(|w| l[record][layout.column(w)]).collect::<Vec<f64>>()
+            };
+            joined.extend(lists.iter().flat_map(lanes));
+            recorder.add(&joined);
         }
         let moves: u64 = walkers.iter().map(|w| w.moves).sum();
         let out = moves >= settings.most_moves;
@@ -228,9 +250,10 @@ pub fn sample_species(
         }
         // At records that grow by a half, so that stopping when errors are small does not select for small estimates.
         next += next / 2;
-        let watched = (0..=mover.names.len()).map(|k| if k == 0 { 0 } else { layout.number(k - 1) });
+        let watched = (0..=mover.names.len()).map(|which| layout.column(which));
         let Some(kept) = recorder.kept(watched) else { continue };
-        let summary = Summary { kept, layout: &layout, shift: &shift, mover: &mover, formulas, kt };
+        let accepted = walkers.iter().map(|w| w.accepted).sum();
+        let summary = Summary { kept, layout: &layout, shift: &shift, mover: &mover, formulas, kt, accepted };
         let done = summary.is_done(settings.precision_ev);
         if done || out {
             check_drift(&mut walkers)?;
@@ -297,6 +320,7 @@ struct Summary<'a> {
     mover: &'a Mover,
     formulas: f64,
     kt: f64,
+    accepted: u64,
 }
 
 impl Summary<'_> {
@@ -306,9 +330,28 @@ impl Summary<'_> {
         self.kept.autocorrelation_time(0, variance)
     }
 
+    /// Energy (0) or a number (1 ...) of the mean box, with the larger of the errors that blocks and the spread of the boxes show.
+    fn mean_of(&self, which: usize) -> Estimate {
+        let found = self.kept.estimate(|b| b[self.layout.column(which)]);
+        let means: Vec<f64> = (0..REPLICAS).map(|r| self.kept.mean(self.layout.lane(r, which))).collect();
+        let spread = (variance(&means) / REPLICAS as f64).sqrt();
+        let seen = found.error.max(spread);
+        let unseen = if which == 0 { self.unseen_ev() } else { 0.0 };
+        Estimate { value: found.value, error: seen.hypot(unseen) }
+    }
+
+    /// What rare excitations may add to the energy of a box that no record shows, eV: n independent records leave room for some of probability 3/n, which at
+    /// that probability cost kT ln n. Nothing beside the fluctuations of a box that moves; all there is to say of one that is frozen.
+    fn unseen_ev(&self) -> f64 {
+        let n = self.kept.records() as f64 * REPLICAS as f64 / (2.0 * self.autocorrelation_time());
+        3.0 * self.kt * n.max(2.0).ln() / n.max(2.0)
+    }
+
     fn is_done(&self, precision_ev: f64) -> bool {
         let (_, blocked) = self.kept.blocked(|b| b[0]);
-        blocked.standard_error / self.formulas <= precision_ev
+        let moved = self.accepted >= LEAST_ACCEPTED || self.unseen_ev() / self.formulas <= precision_ev / 3.0;
+        self.mean_of(0).error / self.formulas <= precision_ev
+            && moved
             && blocked.plateau
             && self.kept.equilibrated()
             && self.kept.records() as f64 >= LEAST_TIMES * self.autocorrelation_time()
@@ -340,9 +383,8 @@ impl Summary<'_> {
             error: of.error / self.formulas,
         };
         let n = self.mover.names.len();
-        let number = |s: usize| self.kept.estimate(|b| b[self.layout.number(s)]);
         let composition = (0..n)
-            .map(|s| (self.mover.names[s].clone(), per_formula(number(s), self.shift.counts[s])))
+            .map(|s| (self.mover.names[s].clone(), per_formula(self.mean_of(s + 1), self.shift.counts[s])))
             .collect();
         let mean = |s: usize| self.kept.mean(self.layout.number(s));
         let covariance = |s: usize, t: usize| {
@@ -350,19 +392,18 @@ impl Summary<'_> {
         };
         let energy = &walkers[0].energy;
         let moves: u64 = walkers.iter().map(|w| w.moves).sum();
-        let accepted: u64 = walkers.iter().map(|w| w.accepted).sum();
         let charges = energy.sublattices().iter().any(|s| !s.charges.is_empty());
         let stays = !self.mover.is_open() || self.mover.is_neutral();
         SpeciesPoint {
             temperature_k: settings.temperature_k,
-            energy_ev: per_formula(self.kept.estimate(|b| b[0]), self.shift.energy),
+            energy_ev: per_formula(self.mean_of(0), self.shift.energy),
             heat_capacity: self.heat_capacity(),
             composition,
             covariance: (0..n).map(|s| (0..n).map(|t| covariance(s, t)).collect()).collect(),
             occupancies: self.occupancies(energy),
             charge: (charges && stays).then(|| super::exact::charge(energy)),
             moves,
-            acceptance: accepted as f64 / moves.max(1) as f64,
+            acceptance: self.accepted as f64 / moves.max(1) as f64,
             autocorrelation_time: self.autocorrelation_time(),
             sweeps: [self.kept.records(), self.kept.discarded()],
             equilibrated: self.kept.equilibrated(),

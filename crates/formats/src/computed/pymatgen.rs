@@ -144,15 +144,42 @@ fn method(parameters: &Node<'_>) -> Result<Method, FormatError> {
     Ok(method)
 }
 
-/// An element, without charge or oxidation state.
+/// An element.
 fn element(node: &Node<'_>, symbol: &str) -> Result<&'static str, FormatError> {
     atomic_number(symbol).and_then(element_symbol).ok_or_else(|| {
-        let problem = format!(
-            "the species {} is no element; remove oxidation states (remove_oxidation_states in pymatgen)",
+        node.refuse(format!(
+            "the species {} is no element, with or without an oxidation state",
             shown(symbol)
-        );
-        node.refuse(problem)
+        ))
     })
+}
+
+/// An element with its oxidation state, as pymatgen writes it: Li+, Mn3+, O2-; an element alone where the state is 0.
+fn label(element: &str, state: f64) -> String {
+    let (size, sign) = (state.abs(), if state < 0.0 { '-' } else { '+' });
+    if size < 1e-9 {
+        element.to_string()
+    } else if (size - 1.0).abs() < 1e-9 {
+        format!("{element}{sign}")
+    } else {
+        format!("{element}{size}{sign}")
+    }
+}
+
+/// An element, or one with an oxidation state.
+fn species(node: &Node<'_>, symbol: &str) -> Result<String, FormatError> {
+    let bare = symbol.trim_end_matches(['+', '-']);
+    if bare.len() == symbol.len() {
+        return Ok(element(node, symbol)?.to_string());
+    }
+    let sign = &symbol[bare.len()..];
+    let digits = bare.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    let size = if digits.is_empty() { Some(1.0) } else { digits.parse::<f64>().ok() };
+    let (Some(size), true) = (size.filter(|s| s.is_finite()), sign.len() == 1) else {
+        return Ok(element(node, symbol)?.to_string());
+    };
+    let element = element(node, &bare[..bare.len() - digits.len()])?;
+    Ok(label(element, if sign == "-" { -size } else { size }))
 }
 
 /// Species only: `{"Li": 2.0, "Ti": 4.0, "O": 8.0}`.
@@ -160,9 +187,9 @@ fn composition(node: &Node<'_>, atoms_left: &mut u64) -> Result<Frame, FormatErr
     let composition = node
         .child("composition")
         .ok_or_else(|| node.missing("the composition", "an entry without composition and structure"))?;
-    let mut species = Vec::new();
+    let mut atoms = Vec::new();
     for (symbol, amount) in composition.object.iter().filter(|(symbol, _)| !symbol.starts_with('@')) {
-        let symbol = element(node, symbol)?;
+        let symbol = species(node, symbol)?;
         let amount = finite(amount).filter(|amount| *amount >= 0.0 && (amount - amount.round()).abs() < 1e-6);
         let amount = amount.ok_or_else(|| {
             node.refuse(format!(
@@ -176,9 +203,9 @@ fn composition(node: &Node<'_>, atoms_left: &mut u64) -> Result<Frame, FormatErr
             );
         }
         *atoms_left -= count;
-        species.extend((0..count).map(|_| symbol.to_string()));
+        atoms.extend((0..count).map(|_| symbol.clone()));
     }
-    if species.is_empty() {
+    if atoms.is_empty() {
         return Err(node.refuse("the composition is empty"));
     }
     Ok(Frame {
@@ -187,7 +214,7 @@ fn composition(node: &Node<'_>, atoms_left: &mut u64) -> Result<Frame, FormatErr
         line: 0,
         lattice_angstrom: None,
         periodic: [false; 3],
-        species,
+        species: atoms,
         positions_angstrom: Vec::new(),
         info: BTreeMap::new(),
         arrays: BTreeMap::new(),
@@ -209,7 +236,7 @@ fn structure(node: &Node<'_>) -> Result<Frame, FormatError> {
     let mut fractional = Vec::with_capacity(sites.len());
     let mut moments = Vec::with_capacity(sites.len());
     for (at, site) in sites.iter().enumerate() {
-        species.push(site_element(node, at + 1, site)?.to_string());
+        species.push(site_species(node, at + 1, site)?);
         let position = site.get("abc").and_then(row);
         fractional.push(position.ok_or_else(|| {
             node.refuse(format!("site {} has no fractional coordinates abc of three finite numbers", at + 1))
@@ -225,16 +252,16 @@ fn structure(node: &Node<'_>) -> Result<Frame, FormatError> {
     Ok(frame)
 }
 
-fn site_element(node: &Node<'_>, number: usize, site: &Value) -> Result<&'static str, FormatError> {
-    let species = site.get("species").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+fn site_species(node: &Node<'_>, number: usize, site: &Value) -> Result<String, FormatError> {
+    let listed = site.get("species").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let described = || {
         let part = |s: &Value| {
             let symbol = s.get("element").and_then(Value::as_str).unwrap_or("?").to_string();
             format!("{symbol} {}", s.get("occu").and_then(finite).unwrap_or(1.0))
         };
-        species.iter().take(8).map(part).collect::<Vec<_>>().join(", ")
+        listed.iter().take(8).map(part).collect::<Vec<_>>().join(", ")
     };
-    let [single] = species else {
+    let [single] = listed else {
         let problem =
             format!("site {number} is disordered ({}); give an ordered structure", shown(&described()));
         return Err(node.refuse(problem));
@@ -245,9 +272,8 @@ fn site_element(node: &Node<'_>, number: usize, site: &Value) -> Result<&'static
         return Err(node.refuse(problem));
     }
     let symbol = single.get("element").and_then(Value::as_str).unwrap_or("");
-    if let Some(state) = single.get("oxidation_state").and_then(finite) {
-        let sign = if state < 0.0 { '-' } else { '+' };
-        return element(node, &format!("{symbol}{}{sign}", state.abs()));
+    match single.get("oxidation_state").and_then(finite) {
+        Some(state) => Ok(label(element(node, symbol)?, state)),
+        None => species(node, symbol),
     }
-    element(node, symbol)
 }

@@ -1,0 +1,102 @@
+//! `expand --prim`: the expansion of any species on any sublattices.
+
+use crate::error::ScaladeError;
+use crate::orderings::Orderings;
+use crate::prim_file::read_prim;
+use crate::rungs::{FitRequest, method_name};
+use scalade_expansion::{ArrangementReport, SpeciesFit, arrange_frames, fit_species_expansion};
+use scalade_lattice::{Column, SolveSettings};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Posterior samples where none are asked for.
+const SAMPLES: usize = 8;
+
+/// A fitted expansion with the fate of every structure.
+#[derive(Debug)]
+pub struct FittedSpecies {
+    /// The fit.
+    pub fit: SpeciesFit,
+    /// Which structures took part.
+    pub report: ArrangementReport,
+}
+
+/// Puts the orderings on the lattice of a primitive cell and fits an expansion.
+pub fn fit_species(
+    orderings: &Orderings,
+    prim: &Path,
+    request: &FitRequest,
+) -> Result<FittedSpecies, ScaladeError> {
+    if request.parent.is_some() {
+        return Err(ScaladeError::input(
+            "--parent belongs to an expansion of one ion; --prim names the cell",
+        ));
+    }
+    if request.cutoffs[0] == "auto" {
+        return Err(ScaladeError::input(
+            "--pair-cutoff auto belongs to an expansion of one ion; give a length",
+        ));
+    }
+    let prim = read_prim(prim)?;
+    let settings = request.mapping()?;
+    let report = arrange_frames(&prim, &orderings.labelled_frames()?, &settings);
+    orderings.check_excluded(&report.excluded, &settings, request.max_excluded)?;
+    let solve = SolveSettings {
+        method: request.method,
+        folds: request.folds,
+        samples: request.samples.unwrap_or(SAMPLES),
+        seed: request.seed,
+    };
+    let fit = fit_species_expansion(&prim, &report.mapped, &request.lengths()?, &solve)
+        .map_err(|e| ScaladeError::input(e.to_string()))?;
+    Ok(FittedSpecies { fit, report })
+}
+
+/// The document: quality of the fit, its interactions, every structure.
+pub fn document(fitted: &FittedSpecies, request: &FitRequest) -> Value {
+    let (fit, solution) = (&fitted.fit, &fitted.fit.solution);
+    let hamiltonian = &fit.hamiltonian;
+    let interactions: Vec<Value> = hamiltonian
+        .orbits
+        .iter()
+        .enumerate()
+        .map(|(k, orbit)| {
+            let site = |f: &scalade_handoff::SiteFactor| json!([f.site.basis, f.function]);
+            json!({
+                "order": orbit.order, "diameter_angstrom": orbit.diameter_angstrom, "multiplicity": orbit.terms.len(),
+                "factors": orbit.terms.first().map(|t| t.iter().map(site).collect::<Vec<_>>()),
+                "eci_eV": solution.coefficients[k + 1], "std_error_eV": solution.standard_deviations[k + 1],
+            })
+        })
+        .collect();
+    let parity: Vec<Value> = fit
+        .parity
+        .iter()
+        .map(|p| {
+            json!({
+                "id": p.id, "composition": p.composition, "energy_eV_per_formula": p.data_ev, "fitted_eV_per_formula": p.fitted_ev,
+                "leave_one_out_residual_eV": p.leave_one_out_residual_ev, "leverage": p.leverage,
+            })
+        })
+        .collect();
+    let coulomb = fit.columns.iter().position(|c| *c == Column::Coulomb);
+    json!({
+        "structures": fitted.report.mapped.len(),
+        "diagnostics": fit.diagnostics,
+        "excluded": fitted.report.excluded.iter().map(|e| json!({ "frame": e.frame + 1, "id": e.id, "reason": e.reason.to_string() })).collect::<Vec<_>>(),
+        "leave_one_out_error_eV": solution.leave_one_out_rmse(),
+        "training_error_eV": solution.training_rmse(),
+        "effective_parameters": solution.effective_parameters,
+        "method": method_name(request.method),
+        "penalty": solution.penalty,
+        "folds": solution.folds.map(|(count, error)| json!({ "count": count, "error_eV": error })),
+        "rank": fit.columns.len() - solution.dependent_columns.len(),
+        "columns": fit.columns.len(),
+        "sites": hamiltonian.sites.iter().map(|s| json!({ "fractional": s.fractional, "species": s.species })).collect::<Vec<_>>(),
+        "interactions": interactions,
+        "electrostatic": coulomb.map(|k| json!({
+            "inverse_permittivity": { "value": solution.coefficients[k], "std_error": solution.standard_deviations[k] },
+        })),
+        "parity": parity,
+    })
+}
