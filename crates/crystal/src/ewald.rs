@@ -3,8 +3,8 @@
 use crate::{CrystalError, Matrix3, determinant, dot, inverse, norm, row_times};
 use std::f64::consts::PI;
 
-/// e^2 / (4 pi epsilon_0) = alpha hbar c, in eV angstrom (CODATA 2018).
-pub const COULOMB_EV_ANGSTROM: f64 = 14.399_645_478_425_668;
+/// e^2 / (4 pi epsilon_0) = alpha hbar c, in eV angstrom (CODATA 2022).
+pub const COULOMB_EV_ANGSTROM: f64 = 14.399_645_468_602_671;
 /// Terms are left out once erfc and the Gaussian are below exp(-REACH^2) = 2e-16.
 const REACH: f64 = 6.0;
 /// Most vectors of either sum: cells much longer than wide need many.

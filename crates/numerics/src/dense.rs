@@ -24,6 +24,44 @@ pub enum DenseError {
         /// Numbers given.
         got: usize,
     },
+    /// An input, or a length computed from it, that is infinite or not a number.
+    #[error("number {index} of the {what} is {value}, not finite")]
+    NotFinite {
+        /// The vector or matrix (row-major) it stands in.
+        what: &'static str,
+        /// Its place there.
+        index: usize,
+        /// The number.
+        value: f64,
+    },
+    /// Active-set steps that did not end.
+    #[error(
+        "nonnegative least squares did not end in {limit} steps for {columns} columns: {positive} are positive and \
+         another one still has the gradient {gradient:e} (relative to the column and the right-hand side)"
+    )]
+    Iterations {
+        /// Steps allowed.
+        limit: usize,
+        /// Columns of the problem.
+        columns: usize,
+        /// Columns with a positive coefficient at the end.
+        positive: usize,
+        /// Largest gradient left, over the norms of its column and of the right-hand side.
+        gradient: f64,
+    },
+    /// Constraints that rounding neither lets hold nor refutes.
+    #[error(
+        "the least distance is lost in rounding: the best point, at {distance:e}, misses constraint {constraint} by \
+         {violation:e} (relative to the norm of the constraint)"
+    )]
+    Undecided {
+        /// The constraint missed most.
+        constraint: usize,
+        /// (h_i - g_i x) / |g_i|.
+        violation: f64,
+        /// Norm of the point.
+        distance: f64,
+    },
 }
 
 /// A row-major matrix.
