@@ -22,6 +22,7 @@ mod correlations;
 mod error;
 mod fit;
 mod function_orbits;
+mod ground_state_bound;
 pub mod montecarlo;
 mod prim;
 mod site_basis;
@@ -32,5 +33,6 @@ pub use fit::{
     ArrangedStructure, ArrangementReport, SpeciesFit, SpeciesParity, arrange_frames, fit_species_expansion,
 };
 pub use function_orbits::function_orbits;
+pub use ground_state_bound::{BoundSettings, EnergyBound, GroundStateBound};
 pub use prim::Prim;
 pub use site_basis::SiteBasis;

@@ -138,8 +138,7 @@ fn nearest_point(
             normalise(column);
         }
         // b - A u, that is -r.
-        let residual =
-            ActiveSet::solve(&columns, &right, iteration_limit(columns.len()))?.factor.residual();
+        let residual = ActiveSet::solve(&columns, &right, iteration_limit(columns.len()))?.factor.residual();
         let length = norm(&residual);
         if length <= INFEASIBLE {
             return Ok(None);

@@ -155,8 +155,22 @@ impl<'a> Products<'a> {
     /// d_0, d_1 ... of a product of functions (counted from 1).
     fn expand(&self, functions: &[usize]) -> Vec<f64> {
         let value = |s: usize| functions.iter().map(|f| self.site.functions[f - 1][s]).product::<f64>();
-        self.inverse.iter().map(|row| row.iter().enumerate().map(|(s, w)| w * value(s)).sum()).collect()
+        self.of_values(&(0..self.site.species.len()).map(value).collect::<Vec<f64>>())
     }
+
+    /// d_0, d_1 ... of a value for each species.
+    fn of_values(&self, values: &[f64]) -> Vec<f64> {
+        self.inverse.iter().map(|row| row.iter().zip(values).map(|(w, v)| w * v).sum()).collect()
+    }
+}
+
+/// A quantity given for each species of a site as a sum of its site functions: d_0, d_1 ... with q(s) = d_0 + sum_f d_f phi_f(s).
+pub(crate) fn expand_on_site(site: &SpeciesSite, values: &[f64]) -> Result<Vec<f64>, ExpansionError> {
+    if values.len() != site.species.len() {
+        let (expected, got) = (site.species.len(), values.len());
+        return Err(ExpansionError::Length { what: "values by species", expected, got });
+    }
+    Ok(Products::new(site)?.of_values(values))
 }
 
 /// Inverse by elimination with row pivoting; `None` where it is singular.
