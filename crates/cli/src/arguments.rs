@@ -168,6 +168,9 @@ pub enum Command {
         /// Largest cell, in primitive cells.
         #[arg(long, default_value_t = 6)]
         max_size: usize,
+        /// Bound the energy of the arrangements of every cell, however large, by a motif of at most so many sites.
+        #[arg(long)]
+        bound: Option<usize>,
         /// Extended XYZ file for the orderings predicted below the hull of the data.
         #[arg(long)]
         out: Option<PathBuf>,

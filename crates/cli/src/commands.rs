@@ -119,10 +119,10 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         Command::Phonon { file, atoms, formula_units, temperatures, .. } => {
             scalade::rungs_phonon::phonon(&file, atoms, formula_units, &temperatures)?
         }
-        Command::Groundstates { expansion, max_size, out, running, .. } => {
+        Command::Groundstates { expansion, max_size, bound, out, running, .. } => {
             let fitted = fit(&expansion)?;
             rungs::with_threads(running.jobs, || {
-                scalade::rungs_groundstates::groundstates(&fitted, max_size, out.as_deref())
+                scalade::rungs_groundstates::groundstates(&fitted, max_size, bound, out.as_deref())
             })??
         }
         Command::Expand { expansion, prim, write, .. } => {

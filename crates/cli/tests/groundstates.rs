@@ -28,6 +28,51 @@ fn deepest(found: &Value) -> f64 {
     all.map(|c| c["below_data_hull_meV"].as_f64().unwrap()).fold(0.0, f64::max)
 }
 
+/// With pairs of nearest neighbours LixNiO2 is the triangular lattice gas, whose ground states are known: thirds and the ends. The bound proves them for cells
+/// of every size; a search of cells too small for thirds shows its gap instead.
+#[test]
+fn bounds_prove_ground_states_or_show_how_far_they_may_be_off() {
+    let data = |name: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/lattice").join(name);
+        path.to_string_lossy().into_owned()
+    };
+    let (frames, prim) = (data("lixnio2.extxyz"), data("lixnio2_prim.vasp"));
+    let fixed = [
+        &frames,
+        "--parent",
+        &prim,
+        "--max-strain",
+        "0.25",
+        "--max-excluded",
+        "2",
+        "--pair-cutoff",
+        "3 angstrom",
+        "--triplet-cutoff",
+        "0 angstrom",
+    ];
+    let with = |extra: &[&str]| document(&[&fixed[..], extra].concat());
+    let found = with(&["--max-size", "6", "--bound", "9"]);
+    assert_eq!(found["bound"]["proven"], true);
+    assert_eq!(found["bound"]["motif_sites"], 8);
+    let small = with(&["--max-size", "2", "--bound", "9"]);
+    assert_eq!(small["bound"]["proven"], false);
+    // What is missing at a third is what the larger search found there.
+    let gap = small["bound"]["largest_gap_eV_per_formula"].as_f64().unwrap();
+    let hull = |x: f64| {
+        let all = found["hull"].as_array().unwrap();
+        let c = all.iter().find(|c| (c["x"].as_f64().unwrap() - x).abs() < 1e-9).unwrap();
+        c["energy_eV_per_formula"].as_f64().unwrap()
+    };
+    let missing = (hull(0.0) / 3.0 + 2.0 * hull(0.5) / 3.0) - hull(1.0 / 3.0);
+    assert!((gap - missing).abs() < 1e-5, "{gap} {missing}");
+    assert!(with(&["--max-size", "2"])["bound"].is_null());
+    refused(&[&fixed[..], &["--bound", "0"]].concat(), &["--bound is 0"]);
+    refused(
+        &[&frames, "--parent", &prim, "--max-strain", "0.25", "--max-excluded", "2", "--bound", "4"],
+        &["--bound 4", "18"],
+    );
+}
+
 #[test]
 fn predictions_that_are_computed_and_fitted_are_no_predictions_any_more() {
     let folder = tempfile::tempdir().unwrap();

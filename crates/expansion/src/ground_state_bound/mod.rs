@@ -17,7 +17,7 @@ use crate::error::ExpansionError;
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem};
 use motif::Motif;
 use scalade_handoff::SpeciesHamiltonian;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Settings of a bound.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,14 +144,14 @@ impl<'a> Program<'a> {
         let failed = |e: microlp::Error| ExpansionError::Run {
             problem: format!("the linear program of a ground-state bound failed: {e}"),
         };
-        let mut states: BTreeSet<Vec<u8>> = BTreeSet::new();
+        // States that are cut off, by the values of all products.
+        let mut known: Vec<Vec<f64>> = Vec::new();
         let mut problem = Problem::new(OptimizationDirection::Maximize);
         let theta = problem.add_var(1.0, (f64::NEG_INFINITY, known_ev));
         let shares: Vec<microlp::Variable> =
             self.shifts.iter().map(|_| problem.add_var(0.0, (-self.widest, self.widest))).collect();
         // theta - sum_k x_k (m_other(s) - m_first(s)) <= E_even(s).
-        let cut = |state: &[u8]| {
-            let values = self.motif.polynomial.values(state);
+        let cut = |values: &[f64]| {
             let mut left = LinearExpr::empty();
             left.add(theta, 1.0);
             for (share, [first, other]) in shares.iter().zip(&self.shifts) {
@@ -190,11 +190,11 @@ impl<'a> Program<'a> {
                     centre = point;
                 }
                 for state in found.states.into_iter().rev().take(8) {
-                    if states.insert(state.clone()) {
-                        let (left, right) = cut(&state);
-                        problem.add_constraint(left, ComparisonOp::Le, right);
-                        news = true;
-                    }
+                    let values = self.motif.polynomial.values(&state);
+                    let (left, right) = cut(&values);
+                    problem.add_constraint(left, ComparisonOp::Le, right);
+                    known.push(values);
+                    news = true;
                 }
                 if news {
                     break;
