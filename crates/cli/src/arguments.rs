@@ -416,6 +416,9 @@ pub struct Expansion {
     /// Tell the error in this many folds too; equivalent structures share a fold.
     #[arg(long)]
     pub folds: Option<u16>,
+    /// Keep the hull of the data: vertices stay vertices, nothing else of the data falls below it.
+    #[arg(long)]
+    pub keep_hull: bool,
 }
 
 /// Input of the enumeration of derivative structures.
@@ -483,6 +486,7 @@ impl Expansion {
             ("--method", self.method != METHOD),
             ("--penalty", self.penalty.is_some()),
             ("--folds", self.folds.is_some()),
+            ("--keep-hull", self.keep_hull),
             ("--where", !self.orderings.conditions.is_empty()),
         ]
         .into_iter()

@@ -365,6 +365,7 @@ fn fit_request(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::F
         max_drift: expansion.max_drift.as_deref(),
         method: rungs::fit_method(&expansion.method, expansion.penalty)?,
         folds: expansion.folds.map(usize::from),
+        keep_hull: expansion.keep_hull,
     })
 }
 

@@ -147,6 +147,17 @@ fn duplicates_gaps_and_lone_structures_are_named() {
 }
 
 #[test]
+fn the_hull_of_the_data_is_kept() {
+    let frames = data("licoo2/orderings.extxyz");
+    let long = ["--pair-cutoff", "9 angstrom", "--triplet-cutoff", "5.8 angstrom"];
+    let free = expand(&frames, &long);
+    let kept = expand(&frames, &[&long[..], &["--keep-hull"]].concat());
+    assert!(!free["hull_disagreements"].as_array().unwrap().is_empty());
+    assert!(kept["hull_disagreements"].as_array().unwrap().is_empty());
+    assert_eq!(kept["keeps_hull"], true);
+}
+
+#[test]
 fn mistakes_are_told() {
     let frames = data("licoo2/orderings.extxyz");
     let refused =
@@ -156,4 +167,5 @@ fn mistakes_are_told() {
     refused(&["--method", "lasso", "--penalty", "2"], &["penalty of the LASSO is 2"]);
     refused(&["--method", "ridge", "--penalty", "nan"], &["penalty of the ridge is NaN"]);
     refused(&["--folds", "1"], &["folds is 1"]);
+    refused(&["--keep-hull"], &["cannot keep the hull", "lco-054-n8-li7", "raise the cutoffs"]);
 }

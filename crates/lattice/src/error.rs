@@ -50,6 +50,23 @@ pub enum LatticeError {
         /// Its leverage.
         leverage: f64,
     },
+    /// A fit within inequalities by a method that has no Gaussian posterior.
+    #[error(
+        "a fit that keeps the hull needs a Gaussian posterior; choose bayes, least-squares, ridge or ard"
+    )]
+    NoPosterior,
+    /// Inequalities that no coefficients respect.
+    #[error(
+        "these clusters cannot keep the hull of the data: of {inequalities} inequalities those about {count} structures contradict one another ({structures}); raise the cutoffs, or leave some of these out"
+    )]
+    Contradictory {
+        /// Inequalities.
+        inequalities: usize,
+        /// Structures in the contradiction.
+        count: usize,
+        /// The first of them.
+        structures: String,
+    },
     /// A table that cannot be interpolated.
     #[error("{what}: {source}")]
     Table {

@@ -1,7 +1,7 @@
 //! Fits a cluster expansion to mapped structures: prior from cluster size, hyperparameters by evidence, errors by leave-one-out.
 
 use crate::fit_method::FitMethod;
-use crate::fit_problem::{Column, FitProblem, Hyperparameters, Solution, SolveSettings};
+use crate::fit_problem::{Column, FitProblem, Hyperparameters, Inequality, Solution, SolveSettings};
 use crate::hull::{hull_energy, lower_hull};
 use crate::{Cutoffs, LatticeError, MappedStructure, Parent, correlations};
 use rayon::prelude::*;
@@ -30,6 +30,9 @@ pub struct FitSettings {
     /// Grouped folds whose error is told beside the leave-one-out error.
     #[serde(default)]
     pub folds: Option<usize>,
+    /// Whether the expansion must have the hull of the data.
+    #[serde(default)]
+    pub keep_hull: bool,
 }
 
 impl FitSettings {
@@ -43,6 +46,7 @@ impl FitSettings {
             end_member_weight: 10.0,
             method: FitMethod::Bayesian,
             folds: None,
+            keep_hull: false,
         }
     }
 }
@@ -229,6 +233,36 @@ fn above_hull(fractions: &[f64], energies: &[f64]) -> Vec<f64> {
     points.iter().map(|p| hull_energy(&points, &hull, p[0]).map_or(0.0, |e| (p[1] - e).max(0.0))).collect()
 }
 
+/// Energy by which vertices lie below their neighbours' line, and others above the hull, where the data leave so much, eV per formula unit.
+const CLEAR_EV: f64 = 1e-6;
+
+/// What the data's hull asks of a fit: every vertex lies below the line through its neighbours, every other structure above the edge it is over.
+fn hull_inequalities(fractions: &[f64], energies: &[f64]) -> Vec<Inequality> {
+    let points: Vec<[f64; 2]> = fractions.iter().zip(energies).map(|(x, e)| [*x, *e]).collect();
+    let hull = lower_hull(&points);
+    // How far structure i is above the line through a and b.
+    let above = |i: usize, a: usize, b: usize| {
+        let t = if a == b { 0.0 } else { (points[i][0] - points[a][0]) / (points[b][0] - points[a][0]) };
+        let structures = vec![(i, 1.0), (a, t - 1.0), (b, -t)];
+        let in_data = structures.iter().map(|(k, f)| f * points[*k][1]).sum::<f64>();
+        (structures, in_data)
+    };
+    let mut out = Vec::new();
+    for k in 1..hull.len().saturating_sub(1) {
+        let (structures, in_data) = above(hull[k], hull[k - 1], hull[k + 1]);
+        let structures = structures.into_iter().map(|(i, f)| (i, -f)).collect();
+        out.push(Inequality { structures, at_least_ev: CLEAR_EV.min(-0.5 * in_data) });
+    }
+    for i in (0..points.len()).filter(|i| !hull.contains(i)) {
+        let x = points[i][0];
+        let edge = hull.windows(2).find(|e| points[e[0]][0] <= x && x <= points[e[1]][0]);
+        let (a, b) = edge.map_or((hull[0], hull[0]), |e| (e[0], e[1]));
+        let (structures, in_data) = above(i, a, b);
+        out.push(Inequality { structures, at_least_ev: CLEAR_EV.min(0.5 * in_data.max(0.0)) });
+    }
+    out
+}
+
 /// Weighted least-squares straight line; horizontal when all fractions are equal.
 fn line(x: &[f64], y: &[f64], w: &[f64]) -> [f64; 2] {
     let total: f64 = w.iter().sum();
@@ -250,12 +284,18 @@ pub fn fit_expansion(
     settings: &FitSettings,
 ) -> Result<Fit, LatticeError> {
     let prepared = Prepared::new(parent, mapped, settings)?;
-    let solution = prepared.problem.solve(&SolveSettings {
+    let solve = SolveSettings {
         method: settings.method,
         folds: settings.folds,
         samples: settings.samples,
         seed: settings.seed,
-    })?;
+    };
+    let inequalities = if settings.keep_hull {
+        hull_inequalities(&prepared.fractions, &prepared.energies)
+    } else {
+        Vec::new()
+    };
+    let solution = prepared.problem.solve_within(&solve, &inequalities)?;
     let hamiltonian = LatticeHamiltonian {
         lattice_angstrom: parent.sites.lattice_angstrom,
         basis_fractional: parent.sites.sites_fractional.clone(),

@@ -5,7 +5,7 @@ use crate::fit_method::{
     DEPENDENT, FitMethod, Solved, folds, groups, leave_one_out, refitted_residuals, samples, solve,
 };
 use crate::regression::{Posterior, Regression, maximise};
-use scalade_numerics::{Matrix, Philox};
+use scalade_numerics::{Matrix, Philox, least_distance, nonnegative_least_squares};
 use serde::{Deserialize, Serialize};
 
 /// Prior width of the columns that no method penalises, about the baseline, eV.
@@ -84,6 +84,15 @@ pub struct SolveSettings {
     pub samples: usize,
     /// Seed of the samples.
     pub seed: u64,
+}
+
+/// What a fit has to respect: the sum over structures of factor times fitted energy is at least so much, eV per formula unit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Inequality {
+    /// Structures with their factors.
+    pub structures: Vec<(usize, f64)>,
+    /// The least value.
+    pub at_least_ev: f64,
 }
 
 /// A solved problem with all that is needed to judge it. Coefficients and widths in eV, errors in eV per formula unit.
@@ -310,18 +319,34 @@ impl FitProblem {
 
     /// Solves the problem.
     pub fn solve(&self, settings: &SolveSettings) -> Result<Solution, LatticeError> {
+        self.solve_within(settings, &[])
+    }
+
+    /// The same within inequalities: of the coefficients that respect them, the most probable ones of the Gaussian posterior; its samples are moved to the
+    /// nearest ones that do, in the measure of the posterior. Leave-one-out errors and standard deviations are those without inequalities.
+    ///
+    /// Errors: inequalities that contradict one another for these clusters, and a LASSO, which has no Gaussian posterior.
+    pub fn solve_within(
+        &self,
+        settings: &SolveSettings,
+        inequalities: &[Inequality],
+    ) -> Result<Solution, LatticeError> {
         let equivalent = groups(&self.regression);
         let solved = solve(self, &self.regression, &equivalent, settings.method)?;
+        // Before the errors: what it refuses would take refits to tell.
+        let within = Within::new(self, &solved, inequalities)?;
         let mut rng = Philox::new(settings.seed, 0x46_4954, 0);
         let (drawn, standard_deviations) = samples(self, &solved, &equivalent, settings.samples, &mut rng)?;
         let leave_one_out = leave_one_out(self, &solved, &equivalent, settings.method)?;
         let posterior: &Posterior = solved.posterior();
+        let best = within.nearest(self.restore(solved.coefficients()))?;
+        let about: Vec<f64> = best.iter().zip(&self.baseline).map(|(c, b)| c - b).collect();
         Ok(Solution {
-            coefficients: self.restore(solved.coefficients()),
-            samples: drawn.iter().map(|c| self.restore(c)).collect(),
+            samples: drawn.iter().map(|c| within.nearest(self.restore(c))).collect::<Result<_, _>>()?,
+            coefficients: best,
             standard_deviations,
             prior_widths: solved.prior().to_vec(),
-            residuals: self.residuals(solved.coefficients()),
+            residuals: self.residuals(&about),
             leave_one_out,
             leverages: posterior.leverages.clone(),
             hyperparameters: self.told_hyperparameters(&solved),
@@ -344,6 +369,99 @@ impl FitProblem {
         let parts = folds(equivalent, count);
         let residuals = refitted_residuals(self, equivalent, &parts, settings.method)?;
         Ok(Some((parts.len(), root_mean_square(&residuals))))
+    }
+}
+
+/// Rows of inequalities that are nothing but rounding, relative to their factors.
+const NO_ROW: f64 = 1e-10;
+
+/// Inequalities in the coordinates in which the posterior is a standard normal distribution.
+struct Within<'a> {
+    solved: &'a Solved,
+    /// Rows in the coefficients.
+    rows: Vec<Vec<f64>>,
+    /// The same in the coordinates.
+    coordinates: Option<Matrix>,
+    at_least: Vec<f64>,
+    /// The structure that each is about.
+    names: Vec<String>,
+}
+
+impl<'a> Within<'a> {
+    fn new(
+        problem: &FitProblem,
+        solved: &'a Solved,
+        inequalities: &[Inequality],
+    ) -> Result<Self, LatticeError> {
+        let (mut rows, mut at_least, mut names) = (Vec::new(), Vec::new(), Vec::new());
+        let design = problem.regression.design();
+        for inequality in inequalities {
+            let mut row = vec![0.0; design.columns()];
+            let mut size: f64 = 0.0;
+            for (structure, factor) in &inequality.structures {
+                if *structure >= design.rows() {
+                    let (expected, got) = (design.rows(), structure + 1);
+                    return Err(LatticeError::Length { what: "structures of an inequality", expected, got });
+                }
+                for (sum, value) in row.iter_mut().zip(design.row(*structure)) {
+                    *sum += factor * value;
+                    size = size.max((factor * value).abs());
+                }
+            }
+            // Structures that the clusters do not tell apart: nothing can be asked of them.
+            if row.iter().any(|v| v.abs() > NO_ROW * size) {
+                rows.push(row);
+                at_least.push(inequality.at_least_ev);
+                let about = inequality.structures.first().map(|(k, _)| problem.ids[*k].clone());
+                names.push(about.unwrap_or_default());
+            }
+        }
+        if rows.is_empty() {
+            return Ok(Self { solved, rows, coordinates: None, at_least, names });
+        }
+        if matches!(solved, Solved::Sparse { .. }) {
+            return Err(LatticeError::NoPosterior);
+        }
+        let data =
+            rows.iter().flat_map(|row| solved.posterior().to_coordinates(solved.prior(), row)).collect();
+        let coordinates = Matrix::from_rows(rows.len(), design.columns(), data)
+            .map_err(LatticeError::dense("inequalities of the fit"))?;
+        Ok(Self { solved, rows, coordinates: Some(coordinates), at_least, names })
+    }
+
+    /// The coefficients nearest to given ones that respect all inequalities.
+    fn nearest(&self, coefficients: Vec<f64>) -> Result<Vec<f64>, LatticeError> {
+        let Some(coordinates) = &self.coordinates else { return Ok(coefficients) };
+        let value = |row: &Vec<f64>| row.iter().zip(&coefficients).map(|(a, c)| a * c).sum::<f64>();
+        let missing: Vec<f64> = self.rows.iter().zip(&self.at_least).map(|(r, h)| h - value(r)).collect();
+        let step = least_distance(coordinates, &missing)
+            .map_err(LatticeError::dense("inequalities of the fit"))?
+            .map_or_else(|| Err(self.contradiction(coordinates, &missing)), Ok)?;
+        let step = self.solved.posterior().from_coordinates(self.solved.prior(), &step);
+        Ok(coefficients.iter().zip(&step).map(|(c, s)| c + s).collect())
+    }
+}
+
+impl Within<'_> {
+    /// Names the inequalities of a contradiction: factors u >= 0 with sum_i u_i g_i = 0 and sum_i u_i h_i > 0 (the lemma of Farkas).
+    fn contradiction(&self, coordinates: &Matrix, missing: &[f64]) -> LatticeError {
+        let (rows, columns) = (coordinates.rows(), coordinates.columns());
+        let mut system = Matrix::zeros(columns + 1, rows);
+        for (i, h) in missing.iter().enumerate() {
+            for (k, g) in coordinates.row(i).iter().enumerate() {
+                system.row_mut(k)[i] = *g;
+            }
+            system.row_mut(columns)[i] = *h;
+        }
+        let mut right = vec![0.0; columns + 1];
+        right[columns] = 1.0;
+        let factors = nonnegative_least_squares(&system, &right).unwrap_or_default();
+        let mut named: Vec<&str> =
+            factors.iter().zip(&self.names).filter(|(u, _)| **u > 0.0).map(|(_, n)| n.as_str()).collect();
+        named.dedup();
+        let count = named.len();
+        let shown = named.into_iter().take(8).collect::<Vec<_>>().join(", ");
+        LatticeError::Contradictory { inequalities: rows, count, structures: shown }
     }
 }
 

@@ -73,7 +73,7 @@ pub use fit::{
     CutoffScore, Fit, FitSettings, HullDisagreement, Interaction, ParityPoint, choose_cutoffs, fit_expansion,
 };
 pub use fit_method::FitMethod;
-pub use fit_problem::{Column, FitProblem, Hyperparameters, Solution, SolveSettings};
+pub use fit_problem::{Column, FitProblem, Hyperparameters, Inequality, Solution, SolveSettings};
 pub use hand_off::{open_circuit_voltage, thermodynamic_factor};
 pub use mapping::{
     Arrangement, Excluded, Exclusion, Frame, MappedStructure, MappingReport, MappingSettings, Parent,

@@ -86,6 +86,7 @@ pub struct FittedExpansion {
     /// Which structures took part.
     pub report: MappingReport,
     seed: u64,
+    keeps_hull: bool,
     /// The candidates, if the cutoffs were chosen.
     choice: Vec<scalade_lattice::CutoffScore>,
 }
@@ -118,6 +119,8 @@ pub struct FitRequest<'a> {
     pub method: FitMethod,
     /// Grouped folds whose error is told too.
     pub folds: Option<usize>,
+    /// Whether the expansion must have the hull of the data.
+    pub keep_hull: bool,
 }
 
 impl<'a> FitRequest<'a> {
@@ -133,6 +136,7 @@ impl<'a> FitRequest<'a> {
             max_drift: None,
             method: FitMethod::Bayesian,
             folds: None,
+            keep_hull: false,
         }
     }
 
@@ -207,8 +211,9 @@ pub fn fit(orderings: &Orderings, request: &FitRequest) -> Result<FittedExpansio
         request.lengths()?
     };
     settings.folds = request.folds;
+    settings.keep_hull = request.keep_hull;
     let fit = fit_expansion(&parent, &report.mapped, &settings).map_err(refused)?;
-    Ok(FittedExpansion { parent, fit, report, seed, choice })
+    Ok(FittedExpansion { parent, fit, report, seed, keeps_hull: request.keep_hull, choice })
 }
 
 /// Names of the methods of a fit.
@@ -284,6 +289,7 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
         "training_error_eV": fit.training_rmse_ev,
         "effective_parameters": fit.effective_parameters,
         "method": method_name(fit.method),
+        "keeps_hull": fitted.keeps_hull,
         "penalty": fit.penalty,
         "folds": fit.folds.map(|(count, error)| json!({ "count": count, "error_eV": error })),
         "rank": fit.rank,

@@ -37,6 +37,11 @@ pub fn fit_species(
             "--pair-cutoff auto belongs to an expansion of one ion; give a length",
         ));
     }
+    if request.keep_hull {
+        return Err(ScaladeError::input(
+            "--keep-hull belongs to an expansion of one ion, whose hull has one axis",
+        ));
+    }
     let prim = read_prim(prim)?;
     let settings = request.mapping()?;
     let report = arrange_frames(&prim, &orderings.labelled_frames()?, &settings);
