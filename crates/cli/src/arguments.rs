@@ -337,6 +337,13 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Special quasi-random structure: the colouring of a small supercell whose correlations are nearest to those of the random alloy.
+    Sqs {
+        #[command(flatten)]
+        quasirandom: Quasirandom,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Discharge a cell with the Doyle-Fuller-Newman model.
     Cell {
         /// Parameter set: marquis2019, chen2020 or prada2013.
@@ -421,9 +428,9 @@ pub struct Expansion {
     pub keep_hull: bool,
 }
 
-/// Input of the enumeration of derivative structures.
+/// The parent of derivative structures.
 #[derive(Clone, Debug, Args)]
-pub struct Enumeration {
+pub struct ParentLattice {
     /// Named lattice: chain, square, triangular, honeycomb, sc, bcc, fcc, diamond or hcp.
     #[arg(long)]
     pub lattice: Option<String>,
@@ -436,6 +443,53 @@ pub struct Enumeration {
     /// Species of a named lattice, 2 to 8 of them (default: A,B).
     #[arg(long)]
     pub species: Option<String>,
+    /// Take the primitive cell of a structure that is not primitive.
+    #[arg(long)]
+    pub primitive: bool,
+    /// Tolerance on positions in the symmetry search of a structure.
+    #[arg(long, default_value = "0.01 angstrom", allow_hyphen_values = true)]
+    pub tolerance: String,
+}
+
+/// Input of the search for special quasi-random structures.
+#[derive(Clone, Debug, Args)]
+pub struct Quasirandom {
+    #[command(flatten)]
+    pub parent: ParentLattice,
+    /// Fraction of the sites that take a species, such as "A=1/4" (for every species that has a choice).
+    #[arg(long)]
+    pub composition: Vec<String>,
+    /// Primitive cells: all inequivalent supercells of this many are searched.
+    #[arg(long)]
+    pub size: Option<usize>,
+    /// One supercell instead: repetitions along each lattice vector, such as 2,2,2.
+    #[arg(long, value_delimiter = ',', num_args = 1)]
+    pub supercell: Option<Vec<i64>>,
+    /// Weight of the pairs of each shell of distances, nearest first.
+    #[arg(long, default_value = "1,0.5,0.333333", value_delimiter = ',', num_args = 1)]
+    pub pair_weights: Vec<f64>,
+    /// Triplets with all distances within the first so many shells take part.
+    #[arg(long, default_value_t = 0)]
+    pub triplet_shells: usize,
+    /// Weight of each triplet correlation.
+    #[arg(long, default_value_t = 0.1)]
+    pub triplet_weight: f64,
+    /// Exchanges tried in each supercell, where there are too many colourings to look at all.
+    #[arg(long, default_value_t = 20_000)]
+    pub steps: u64,
+    /// Seed of the random streams.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Write the structure to this extended XYZ file.
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+}
+
+/// Input of the enumeration of derivative structures.
+#[derive(Clone, Debug, Args)]
+pub struct Enumeration {
+    #[command(flatten)]
+    pub parent: ParentLattice,
     /// Smallest supercell, in primitive cells.
     #[arg(long, default_value_t = 1)]
     pub min_size: usize,
@@ -448,12 +502,6 @@ pub struct Enumeration {
     /// Number of sites of a species in each supercell, such as "Vac=1..2" or "Vac=1" (repeatable).
     #[arg(long)]
     pub count: Vec<String>,
-    /// Take the primitive cell of a structure that is not primitive.
-    #[arg(long)]
-    pub primitive: bool,
-    /// Tolerance on positions in the symmetry search of a structure.
-    #[arg(long, default_value = "0.01 angstrom", allow_hyphen_values = true)]
-    pub tolerance: String,
     /// Write the structures to this extended XYZ file.
     #[arg(long)]
     pub out: Option<PathBuf>,
@@ -518,6 +566,7 @@ impl Command {
             | Self::Phonon { common, .. }
             | Self::Hop { common, .. }
             | Self::Enumerate { common, .. }
+            | Self::Sqs { common, .. }
             | Self::Cell { common, .. } => common,
         }
     }

@@ -1,6 +1,6 @@
 //! From arguments to the library and back.
 
-use crate::arguments::{Command, Enumeration, Expansion, Orderings, Running};
+use crate::arguments::{Command, Enumeration, Expansion, Orderings, ParentLattice, Quasirandom, Running};
 use crate::output::Output;
 use crate::progress::progress;
 use scalade::ScaladeError;
@@ -129,6 +129,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
             expand(&expansion, prim.as_deref(), write.as_deref())?
         }
         command @ Command::Montecarlo { .. } => montecarlo(command)?,
+        Command::Sqs { quasirandom: given, .. } => quasirandom(given)?,
         command @ Command::Compute { .. } => compute(command)?,
         command @ Command::Phasediagram { .. } => phase_diagram(command)?,
         Command::Hop {
@@ -284,22 +285,44 @@ fn montecarlo(command: Command) -> Result<serde_json::Value, Failure> {
 
 fn enumerate(enumeration: Enumeration) -> Result<Output, Failure> {
     let request = rungs_enumerate::EnumerateRequest {
-        lattice: enumeration.lattice,
-        structure: enumeration.structure,
-        sites: enumeration.sites,
-        species: enumeration.species,
+        parent: parent_request(enumeration.parent),
         min_size: enumeration.min_size,
         max_size: enumeration.max_size,
         concentration: enumeration.concentration,
         count: enumeration.count,
-        primitive: enumeration.primitive,
-        tolerance: enumeration.tolerance,
         out: enumeration.out,
         resume: enumeration.resume,
         limit: enumeration.limit,
     };
     let document = rungs_enumerate::enumerate(&request)?;
     Ok(Output { text: rungs_enumerate::as_text(&document), json: document })
+}
+
+fn parent_request(parent: ParentLattice) -> rungs_enumerate::ParentRequest {
+    rungs_enumerate::ParentRequest {
+        lattice: parent.lattice,
+        structure: parent.structure,
+        sites: parent.sites,
+        species: parent.species,
+        primitive: parent.primitive,
+        tolerance: parent.tolerance,
+    }
+}
+
+fn quasirandom(given: Quasirandom) -> Result<serde_json::Value, ScaladeError> {
+    let request = scalade::rungs_sqs::QuasirandomRequest {
+        parent: parent_request(given.parent),
+        composition: given.composition,
+        size: given.size,
+        supercell: given.supercell,
+        pair_weights: given.pair_weights,
+        triplet_shells: given.triplet_shells,
+        triplet_weight: given.triplet_weight,
+        steps: given.steps,
+        seed: given.seed,
+        out: given.out,
+    };
+    scalade::rungs_sqs::sqs(&request)
 }
 
 /// Tells the warnings of a document.

@@ -23,6 +23,7 @@ pub mod rungs_phases;
 pub mod rungs_phonon;
 pub mod rungs_species;
 mod rungs_species_model;
+pub mod rungs_sqs;
 pub mod rungs_tangent;
 pub mod runner;
 pub mod selftest;

@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 /// Most species of a named lattice.
 const MOST_SPECIES: usize = 8;
 
-/// A request for derivative structures.
+/// The parent of derivative structures.
 #[derive(Clone, Debug)]
-pub struct EnumerateRequest {
+pub struct ParentRequest {
     /// Name of a lattice; this or `structure`.
     pub lattice: Option<String>,
     /// File with a structure.
@@ -27,6 +27,17 @@ pub struct EnumerateRequest {
     pub sites: Vec<String>,
     /// Species of a named lattice, separated by commas.
     pub species: Option<String>,
+    /// Whether a structure that is not primitive is replaced by its primitive cell.
+    pub primitive: bool,
+    /// Tolerance on the positions of a structure, with unit.
+    pub tolerance: String,
+}
+
+/// A request for derivative structures.
+#[derive(Clone, Debug)]
+pub struct EnumerateRequest {
+    /// Their parent.
+    pub parent: ParentRequest,
     /// Smallest number of primitive cells.
     pub min_size: usize,
     /// Largest number of primitive cells.
@@ -35,10 +46,6 @@ pub struct EnumerateRequest {
     pub concentration: Vec<String>,
     /// Ranges of numbers of sites, such as `Vac=1..2`.
     pub count: Vec<String>,
-    /// Whether a structure that is not primitive is replaced by its primitive cell.
-    pub primitive: bool,
-    /// Tolerance on the positions of a structure, with unit.
-    pub tolerance: String,
     /// Extended XYZ file to write.
     pub out: Option<PathBuf>,
     /// Whether an interrupted file is gone on with.
@@ -51,7 +58,7 @@ fn input(message: impl Into<String>) -> ScaladeError {
     ScaladeError::input(message)
 }
 
-fn refused(error: &EnumerationError) -> ScaladeError {
+pub(crate) fn refused(error: &EnumerationError) -> ScaladeError {
     let way_out = match error {
         EnumerationError::NotPrimitive { .. } => ", or add --primitive to have it taken",
         _ => "",
@@ -77,7 +84,11 @@ fn species_list(what: &str, text: &str) -> Result<Vec<String>, ScaladeError> {
 }
 
 /// The two sides of `name=rest`.
-fn assignment<'a>(what: &str, text: &'a str, example: &str) -> Result<(&'a str, &'a str), ScaladeError> {
+pub(crate) fn assignment<'a>(
+    what: &str,
+    text: &'a str,
+    example: &str,
+) -> Result<(&'a str, &'a str), ScaladeError> {
     let split = text.split_once('=').map(|(name, rest)| (name.trim(), rest.trim()));
     split
         .filter(|(name, rest)| !name.is_empty() && !rest.is_empty())
@@ -130,7 +141,7 @@ fn read_structure(path: &Path) -> Result<scalade_crystal::Structure, ScaladeErro
     first_structure(&crate::orderings::read_text(path)?, &name)
 }
 
-fn named_parent(name: &str, request: &EnumerateRequest) -> Result<ParentLattice, ScaladeError> {
+fn named_parent(name: &str, request: &ParentRequest) -> Result<ParentLattice, ScaladeError> {
     let lattice = NamedLattice::from_name(name).ok_or_else(|| {
         let names = NamedLattice::ALL.map(NamedLattice::name);
         let nearest = scalade_study::did_you_mean(name, names).map_or_else(String::new, |m| format!("{m} "));
@@ -152,7 +163,7 @@ fn named_parent(name: &str, request: &EnumerateRequest) -> Result<ParentLattice,
     ParentLattice::named(lattice, &species).map_err(|e| refused(&e))
 }
 
-fn file_parent(path: &Path, request: &EnumerateRequest) -> Result<ParentLattice, ScaladeError> {
+fn file_parent(path: &Path, request: &ParentRequest) -> Result<ParentLattice, ScaladeError> {
     if request.species.is_some() {
         return Err(input("--species belongs to --lattice; a structure takes --sites \"Li=Li,Vac\""));
     }
@@ -179,6 +190,17 @@ fn file_parent(path: &Path, request: &EnumerateRequest) -> Result<ParentLattice,
     )
 }
 
+impl ParentRequest {
+    /// The parent with its name.
+    pub(crate) fn read(&self) -> Result<(String, ParentLattice), ScaladeError> {
+        match (&self.lattice, &self.structure) {
+            (Some(name), None) => Ok((name.clone(), named_parent(name, self)?)),
+            (None, Some(path)) => Ok((path.display().to_string(), file_parent(path, self)?)),
+            _ => Err(input("say what to colour: either --lattice fcc or --structure FILE with --sites")),
+        }
+    }
+}
+
 /// A whole number; as text where JSON readers would lose its digits.
 fn whole(value: u128) -> Value {
     u64::try_from(value).map_or_else(|_| json!(value.to_string()), |v| json!(v))
@@ -186,15 +208,7 @@ fn whole(value: u128) -> Value {
 
 /// `enumerate`: numbers of structures by size; with `out` the structures themselves.
 pub fn enumerate(request: &EnumerateRequest) -> Result<Value, ScaladeError> {
-    let (name, parent) = match (&request.lattice, &request.structure) {
-        (Some(name), None) => (name.clone(), named_parent(name, request)?),
-        (None, Some(path)) => (path.display().to_string(), file_parent(path, request)?),
-        _ => {
-            return Err(input(
-                "say what to enumerate: either --lattice fcc or --structure FILE with --sites",
-            ));
-        }
-    };
+    let (name, parent) = request.parent.read()?;
     if request.resume && request.out.is_none() {
         return Err(input("--resume goes on with a file; add --out FILE.extxyz"));
     }
