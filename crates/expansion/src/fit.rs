@@ -211,7 +211,9 @@ fn composition(prim: &Prim, arrangement: &Arrangement) -> BTreeMap<String, f64> 
             *counts.entry(choice.species[usize::from(*species)].clone()).or_default() += 1.0;
         }
     }
-    counts.values_mut().for_each(|n| *n /= formulas);
+    for count in counts.values_mut() {
+        *count /= formulas;
+    }
     counts
 }
 

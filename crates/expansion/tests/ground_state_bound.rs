@@ -1,5 +1,7 @@
 //! Bounds on ground states against what is known exactly.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail with it")]
+
 use scalade_crystal::{LatticeSite, NamedLattice};
 use scalade_expansion::{BoundSettings, GroundStateBound};
 use scalade_handoff::{FunctionOrbit, SiteFactor, SpeciesHamiltonian, SpeciesSite};

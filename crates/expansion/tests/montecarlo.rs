@@ -1,5 +1,7 @@
 //! Sampled averages against exact sums over all arrangements.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail with it")]
+
 mod common;
 
 use common::{charges, choices, random_hamiltonian, random_species};

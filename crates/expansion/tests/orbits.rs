@@ -1,5 +1,7 @@
 //! Orbits and fits: known multiplicities, the two-species case, and that no basis changes what a full expansion says.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of a test fail with it")]
+
 mod common;
 
 use common::{FCC, charges, choices, random_hamiltonian, random_species, rock_salt};

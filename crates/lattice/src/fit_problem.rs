@@ -437,7 +437,7 @@ impl<'a> Within<'a> {
         let step = least_distance(coordinates, &missing)
             .map_err(LatticeError::dense("inequalities of the fit"))?
             .map_or_else(|| Err(self.contradiction(coordinates, &missing)), Ok)?;
-        let step = self.solved.posterior().from_coordinates(self.solved.prior(), &step);
+        let step = self.solved.posterior().of_coordinates(self.solved.prior(), &step);
         Ok(coefficients.iter().zip(&step).map(|(c, s)| c + s).collect())
     }
 }

@@ -206,12 +206,12 @@ impl Posterior {
     /// A sample of the posterior: mean + noise prior L^-T z, z standard normal.
     pub fn sample(&self, prior: &[f64], rng: &mut Philox) -> Vec<f64> {
         let z: Vec<f64> = (0..prior.len()).map(|_| rng.normal()).collect();
-        let step = self.from_coordinates(prior, &z);
+        let step = self.of_coordinates(prior, &z);
         self.coefficients.iter().zip(&step).map(|(c, s)| c + s).collect()
     }
 
     /// The step in the coefficients for one in coordinates z in which the posterior is a standard normal distribution: noise prior L^-T z.
-    pub(crate) fn from_coordinates(&self, prior: &[f64], z: &[f64]) -> Vec<f64> {
+    pub(crate) fn of_coordinates(&self, prior: &[f64], z: &[f64]) -> Vec<f64> {
         let scaled: Vec<f64> = z.iter().map(|v| self.noise * v).collect();
         self.factor.solve_upper(&scaled).iter().zip(prior).map(|(s, p)| s * p).collect()
     }

@@ -93,7 +93,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn number(&self, s: usize) -> usize {
+    fn number(s: usize) -> usize {
         2 + s
     }
 
@@ -124,8 +124,8 @@ impl Layout {
     }
 
     /// Where the energy (0) or a number (1 ...) is.
-    fn column(&self, which: usize) -> usize {
-        if which == 0 { 0 } else { self.number(which - 1) }
+    fn column(which: usize) -> usize {
+        if which == 0 { 0 } else { Self::number(which - 1) }
     }
 }
 
@@ -171,7 +171,7 @@ impl Shift {
         let counts = counts(mover, energy);
         let n: Vec<f64> = counts.iter().zip(&self.counts).map(|(n, o)| n - o).collect();
         for s in 0..n.len() {
-            out[layout.number(s)] = n[s];
+            out[Layout::number(s)] = n[s];
             out[layout.energy_times(s)] = e * n[s];
             for t in 0..n.len() {
                 out[layout.product(s, t)] = n[s] * n[t];
@@ -238,7 +238,7 @@ pub fn sample_species(
                 .map(|k| lists.iter().map(|l| l[record][k]).sum::<f64>() / REPLICAS as f64)
                 .collect();
             let lanes = |l: &Vec<Vec<f64>>| {
-                (0..=layout.species).map(|w| l[record][layout.column(w)]).collect::<Vec<f64>>()
+                (0..=layout.species).map(|w| l[record][Layout::column(w)]).collect::<Vec<f64>>()
             };
             joined.extend(lists.iter().flat_map(lanes));
             recorder.add(&joined);
@@ -250,7 +250,7 @@ pub fn sample_species(
         }
         // At records that grow by a half, so that stopping when errors are small does not select for small estimates.
         next += next / 2;
-        let watched = (0..=mover.names.len()).map(|which| layout.column(which));
+        let watched = (0..=mover.names.len()).map(Layout::column);
         let Some(kept) = recorder.kept(watched) else { continue };
         let accepted = walkers.iter().map(|w| w.accepted).sum();
         let summary = Summary { kept, layout: &layout, shift: &shift, mover: &mover, formulas, kt, accepted };
@@ -332,7 +332,7 @@ impl Summary<'_> {
 
     /// Energy (0) or a number (1 ...) of the mean box, with the larger of the errors that blocks and the spread of the boxes show.
     fn mean_of(&self, which: usize) -> Estimate {
-        let found = self.kept.estimate(|b| b[self.layout.column(which)]);
+        let found = self.kept.estimate(|b| b[Layout::column(which)]);
         let means: Vec<f64> = (0..REPLICAS).map(|r| self.kept.mean(self.layout.lane(r, which))).collect();
         let spread = (variance(&means) / REPLICAS as f64).sqrt();
         let seen = found.error.max(spread);
@@ -360,7 +360,7 @@ impl Summary<'_> {
     fn heat_capacity(&self) -> Estimate {
         let mu = self.mover.chemical_potentials_ev();
         let n = mu.len();
-        let grand = |b: &[f64]| b[0] - (0..n).map(|s| mu[s] * b[self.layout.number(s)]).sum::<f64>();
+        let grand = |b: &[f64]| b[0] - (0..n).map(|s| mu[s] * b[Layout::number(s)]).sum::<f64>();
         let square = |b: &[f64]| {
             let mut sum = b[1];
             for s in 0..n {
@@ -386,7 +386,7 @@ impl Summary<'_> {
         let composition = (0..n)
             .map(|s| (self.mover.names[s].clone(), per_formula(self.mean_of(s + 1), self.shift.counts[s])))
             .collect();
-        let mean = |s: usize| self.kept.mean(self.layout.number(s));
+        let mean = |s: usize| self.kept.mean(Layout::number(s));
         let covariance = |s: usize, t: usize| {
             (self.kept.mean(self.layout.product(s, t)) - mean(s) * mean(t)) / self.formulas
         };

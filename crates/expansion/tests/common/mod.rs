@@ -1,6 +1,6 @@
 //! Expansions to test with.
 
-#![allow(dead_code, reason = "every test file takes what it needs")]
+#![allow(clippy::unwrap_used, dead_code, reason = "a test takes what it needs, and fails with it")]
 
 use scalade_crystal::{Matrix3, MoyoFinder};
 use scalade_expansion::{Prim, SiteBasis, function_orbits};
