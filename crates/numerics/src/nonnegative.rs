@@ -1,24 +1,24 @@
-//! Least squares with nonnegative coefficients, and the point nearest to the origin under linear inequalities.
+//! Nonnegative least squares, and the point nearest to the origin under linear inequalities.
 //!
-//! C. L. Lawson and R. J. Hanson, Solving Least Squares Problems (Prentice-Hall 1974, SIAM 1995), chapter 23. The inner
-//! least squares are solved by Householder reflections of the columns themselves: normal equations would square
-//! their condition.
+//! C. L. Lawson and R. J. Hanson, Solving Least Squares Problems (Prentice-Hall 1974, SIAM 1995), chapter 23.
+//! The inner least squares are solved by Householder reflections of the columns themselves: normal equations
+//! would square their condition.
 
 use crate::{DenseError, Matrix};
 
-/// A column of which less than this part stands outside the span of the passive ones counts as one of their span:
-/// its coefficient would be rounding error. The gradient it could still have is below the same part of |b|.
+/// A column of which less than this part stands outside the span of the passive ones counts as one of their
+/// span: its coefficient would be rounding error. Its gradient is below the same part of |b|.
 const DEPENDENT: f64 = 1e-12;
 
 /// Gradients below this many rounding units per row are rounding error.
 const GRADIENT_UNITS: f64 = 10.0;
 
-/// Residuals of the least-distance problem below this mean that no point is feasible. The residual of a feasible one is
-/// 1 / sqrt(1 + |x|^2) with x in units of the farthest single constraint.
+/// Residuals of the least-distance problem below this mean that no point is feasible. The residual of a
+/// feasible one is 1 / sqrt(1 + |x|^2) with x in units of the farthest single constraint.
 const INFEASIBLE: f64 = 1e-8;
 
-/// Least-distance problems are scaled again until 1 / |r| is below this: a gradient lost in rounding stands for a
-/// violation that grows with 1 / |r|^2.
+/// Least-distance problems are scaled again until 1 / |r| is below this: a gradient lost in rounding stands
+/// for a violation that grows with 1 / |r|^2.
 const WELL_SCALED: f64 = 2.0;
 
 /// Scalings tried. The second one meets the distance to the digits of the first, so a third is already spare.
@@ -29,16 +29,16 @@ const VIOLATION: f64 = 1e-9;
 
 /// The nonnegative least-squares solution: the x >= 0 that minimises |A x - b|.
 ///
-/// `a` has one row per equation, `b` one number per row; the result has one number per column. At the result, with
-/// w = A^T (b - A x), every x_j > 0 has w_j = 0 and every x_j = 0 has w_j <= 0, up to 1e-12 |A_j| |b|. For dependent
-/// columns the minimiser is not unique; the one returned uses independent columns only. Any shape is allowed, more
-/// columns than rows too.
+/// `a` has one row per equation, `b` one number per row; the result has one number per column. At the result,
+/// with w = A^T (b - A x), every x_j > 0 has w_j = 0 and every x_j = 0 has w_j <= 0, up to 1e-12 |A_j| |b|
+/// and the rounding of A x. For dependent columns the minimiser is not unique; the one returned uses
+/// independent columns only. Any shape is allowed, more columns than rows too.
 ///
-/// Active-set method: columns enter the passive (positive) set one by one, the one with the largest w_j / |A_j| first,
-/// and leave it when the least-squares solution of the passive columns would make them negative.
+/// Active-set method: columns enter the passive (positive) set one by one, the one with the largest w_j /
+/// |A_j| first, and leave it when the least-squares solution of the passive columns would make them negative.
 ///
-/// Errors: [`DenseError::Shape`] when `b` does not fit, [`DenseError::NotFinite`] for numbers that are not finite, and
-/// [`DenseError::Iterations`] when 3 x columns + 30 entries into the passive set did not suffice.
+/// Errors: [`DenseError::Shape`] when `b` does not fit, [`DenseError::NotFinite`] for numbers that are not
+/// finite, and [`DenseError::Iterations`] when 3 x columns + 30 entries into the passive set did not suffice.
 ///
 /// Source: Lawson and Hanson (1974), section 23.3, algorithm NNLS.
 pub fn nonnegative_least_squares(a: &Matrix, b: &[f64]) -> Result<Vec<f64>, DenseError> {
@@ -49,7 +49,8 @@ pub fn nonnegative_least_squares(a: &Matrix, b: &[f64]) -> Result<Vec<f64>, Dens
             column.push(*value);
         }
     }
-    // The minimiser scales with b and inversely with each column; at length one, the tolerances are plain numbers.
+    // The minimiser scales with b and inversely with each column; at length one, the tolerances are plain
+    // numbers.
     let lengths = columns.iter_mut().map(|column| normalise(column)).collect::<Vec<_>>();
     let mut right = b.to_vec();
     let right_length = normalise(&mut right);
@@ -68,17 +69,18 @@ pub fn nonnegative_least_squares(a: &Matrix, b: &[f64]) -> Result<Vec<f64>, Dens
 
 /// The point nearest to the origin under linear inequalities: the x with G x >= h that minimises |x|.
 ///
-/// `g` has one row per constraint and one column per unknown, `h` one number per row; the result has one number per
-/// column. It is `None` when no x satisfies all constraints, which is also said when every such x is farther than 1e8
-/// max_i h_i / |g_i|. Without a constraint that excludes the origin it is exactly zero. The constraints hold within
-/// 1e-9 |g_i| |x|. Rows of G may have any norm; a row of zeros is the statement 0 >= h_i.
+/// `g` has one row per constraint and one column per unknown, `h` one number per row; the result has one
+/// number per column. It is `None` when no x satisfies all constraints, which is also said when every such x
+/// is farther than 1e8 max_i h_i / |g_i|. Without a constraint that excludes the origin it is exactly zero.
+/// The constraints hold within 1e-9 |g_i| |x|. Rows of G may have any norm; a row of zeros says that h_i must
+/// not be positive.
 ///
-/// With E = \[G^T; h^T\] and f = (0, ..., 0, 1), the nonnegative least-squares solution u of E u = f has the residual
-/// r = E u - f, and x_j = -r_j / r_{n+1} = (G^T u)_j / |r|^2; no x is feasible if r = 0.
+/// With E = \[G^T; h^T\] and f = (0, ..., 0, 1), the nonnegative least-squares solution u of E u = f has the
+/// residual r = E u - f, and x_j = -r_j / r_{n+1} = (G^T u)_j / |r|^2; no x is feasible if r = 0.
 ///
-/// Errors: [`DenseError::Shape`] when `h` does not fit, [`DenseError::NotFinite`] for numbers that are not finite,
-/// [`DenseError::Iterations`] as for [`nonnegative_least_squares`], and [`DenseError::Undecided`] when rounding hides
-/// whether a nearly contradictory system is feasible.
+/// Errors: [`DenseError::Shape`] when `h` does not fit, [`DenseError::NotFinite`] for numbers that are not
+/// finite, [`DenseError::Iterations`] as for [`nonnegative_least_squares`], and [`DenseError::Undecided`]
+/// when rounding hides whether a nearly contradictory system is feasible.
 ///
 /// Source: Lawson and Hanson (1974), section 23.4, algorithm LDP.
 pub fn least_distance(g: &Matrix, h: &[f64]) -> Result<Option<Vec<f64>>, DenseError> {
@@ -104,6 +106,7 @@ pub fn least_distance(g: &Matrix, h: &[f64]) -> Result<Option<Vec<f64>>, DenseEr
     let Some(x) = nearest_point(&directions, &distances, reach)? else {
         return Ok(None);
     };
+    all_finite("least-distance point", &x)?;
     let distance = norm(&x);
     let mut worst = (0, f64::NEG_INFINITY);
     for (number, (direction, bound)) in numbers.iter().zip(directions.iter().zip(&distances)) {
@@ -112,7 +115,6 @@ pub fn least_distance(g: &Matrix, h: &[f64]) -> Result<Option<Vec<f64>>, DenseEr
             worst = (*number, violation);
         }
     }
-    // Not `>`: a point that is not a number must not pass.
     if worst.1 <= VIOLATION * distance {
         Ok(Some(x))
     } else {
@@ -120,7 +122,8 @@ pub fn least_distance(g: &Matrix, h: &[f64]) -> Result<Option<Vec<f64>>, DenseEr
     }
 }
 
-/// The least-distance point for constraints of unit norm at the given distances, the largest of which is `reach` > 0.
+/// The least-distance point for constraints of unit norm at the given distances, the largest of which is
+/// `reach` > 0.
 fn nearest_point(
     directions: &[Vec<f64>],
     distances: &[f64],
@@ -134,7 +137,8 @@ fn nearest_point(
     for _ in 0..SCALINGS {
         let mut columns = directions.to_vec();
         for (column, distance) in columns.iter_mut().zip(distances) {
-            column.push(distance / scale);
+            // A constraint satisfied by far may overflow here; it stays one that never enters.
+            column.push((distance / scale).max(f64::MIN));
             normalise(column);
         }
         // b - A u, that is -r.
@@ -194,8 +198,8 @@ impl<'a> ActiveSet<'a> {
         })
     }
 
-    /// Gradient and index of the columns outside the passive set along which the residual falls, steepest first. The sort
-    /// is stable, so that ties go to the first column on every machine.
+    /// Gradient and index of the columns outside the passive set along which the residual falls, steepest
+    /// first. The sort is stable, so that ties go to the first column on every machine.
     fn candidates(&self) -> Vec<(f64, usize)> {
         let residual = self.factor.residual();
         let noise = GRADIENT_UNITS * f64::EPSILON * residual.len() as f64;
@@ -220,8 +224,8 @@ impl<'a> ActiveSet<'a> {
             .find(|(_, reflected)| self.factor.accepts(reflected))
     }
 
-    /// Moves to the least-squares solution of the passive columns; where that has coefficients that are not positive, only
-    /// as far as the first one reaches zero, and again without that column.
+    /// Moves to the least-squares solution of the passive columns; where that has coefficients that are not
+    /// positive, only as far as the first one reaches zero, and again without that column.
     fn restore_positivity(&mut self) {
         loop {
             let target = self.factor.solution();
@@ -289,8 +293,9 @@ impl<'a> Factor<'a> {
         out
     }
 
-    /// Whether a column (reflected, of length one) is independent of those factorised and would get a positive coefficient.
-    /// The second is implied by a positive gradient but for rounding, which could make a column enter and leave forever.
+    /// Whether a column (reflected, of length one) is independent of those factorised and would get a
+    /// positive coefficient. The second is implied by a positive gradient but for rounding, which could make
+    /// a column enter and leave forever.
     fn accepts(&self, reflected: &[f64]) -> bool {
         let k = self.upper.len();
         norm(&reflected[k..]) > DEPENDENT && dot(&reflected[k..], &self.reflected_right[k..]) > 0.0
@@ -325,7 +330,8 @@ impl<'a> Factor<'a> {
         out
     }
 
-    /// The residual b - A z = Q (0, c_2), with c_2 the part of c below R: accurate to rounding of b even where z is large.
+    /// The residual b - A z = Q (0, c_2), with c_2 the part of c below R: accurate to rounding of b even
+    /// where z is large.
     fn residual(&self) -> Vec<f64> {
         let mut out = self.reflected_right.clone();
         out[..self.upper.len()].fill(0.0);
@@ -388,5 +394,336 @@ fn all_finite(what: &'static str, values: &[f64]) -> Result<(), DenseError> {
     match values.iter().position(|value| !value.is_finite()) {
         Some(index) => Err(DenseError::NotFinite { what, index, value: values[index] }),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cholesky, Philox};
+
+    fn random_matrix(random: &mut Philox, rows: usize, columns: usize) -> Matrix {
+        let data = (0..rows * columns).map(|_| random.normal()).collect();
+        Matrix::from_rows(rows, columns, data).unwrap()
+    }
+
+    fn random_vector(random: &mut Philox, length: usize) -> Vec<f64> {
+        (0..length).map(|_| random.normal()).collect()
+    }
+
+    fn product(a: &Matrix, b: &Matrix) -> Matrix {
+        let rows: Vec<f64> = (0..a.rows()).flat_map(|i| b.transposed_times(a.row(i))).collect();
+        Matrix::from_rows(a.rows(), b.columns(), rows).unwrap()
+    }
+
+    fn transposed(a: &Matrix) -> Matrix {
+        let mut out = Matrix::zeros(a.columns(), a.rows());
+        for i in 0..a.rows() {
+            for (j, value) in a.row(i).iter().enumerate() {
+                out.row_mut(j)[i] = *value;
+            }
+        }
+        out
+    }
+
+    fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
+        a.iter().zip(b).map(|(x, y)| x - y).collect()
+    }
+
+    /// Each violation of the conditions of Karush, Kuhn and Tucker, which are sufficient for this convex
+    /// problem, over the size of the terms that cancel in it.
+    fn assert_optimal(a: &Matrix, b: &[f64], x: &[f64], label: &str) {
+        let columns = transposed(a);
+        let gradient = a.transposed_times(&difference(b, &a.times(x)));
+        let terms = norm(b) + x.iter().enumerate().map(|(j, v)| v * norm(columns.row(j))).sum::<f64>();
+        for (j, (value, w)) in x.iter().zip(&gradient).enumerate() {
+            let tolerance = 1e-11 * norm(columns.row(j)) * terms;
+            assert!(*value >= 0.0, "{label}: x_{j} = {value}");
+            assert!(*w <= tolerance, "{label}: w_{j} = {w:e}, x_{j} = {value:e}");
+            assert!(*value == 0.0 || w.abs() <= tolerance, "{label}: w_{j} = {w:e}, x_{j} = {value:e}");
+        }
+    }
+
+    /// A problem of one of four kinds: full, of low rank, with multiples of columns, with columns of very
+    /// different norms. Every other right-hand side is a nonnegative combination of the columns, so that the
+    /// residual is zero.
+    fn random_problem(random: &mut Philox, kind: usize) -> (Matrix, Vec<f64>) {
+        let (rows, columns) = (1 + random.below(12) as usize, 1 + random.below(18) as usize);
+        let mut a = random_matrix(random, rows, columns);
+        match kind % 4 {
+            1 => {
+                let rank = 1 + random.below(3) as usize;
+                let left = random_matrix(random, rows, rank);
+                a = product(&left, &random_matrix(random, rank, columns));
+            }
+            2 => {
+                for j in 1..columns {
+                    if random.below(2) == 0 {
+                        let (from, factor) = (random.below(j as u32) as usize, random.normal());
+                        for i in 0..rows {
+                            a.row_mut(i)[j] = factor * a.row(i)[from];
+                        }
+                    }
+                }
+            }
+            3 => {
+                for j in 0..columns {
+                    let factor = 10f64.powi(random.below(13) as i32 - 6);
+                    for i in 0..rows {
+                        a.row_mut(i)[j] *= factor;
+                    }
+                }
+            }
+            _ => {}
+        }
+        let b = if kind % 8 < 4 {
+            random_vector(random, rows)
+        } else {
+            a.times(&(0..columns).map(|_| random.exponential()).collect::<Vec<_>>())
+        };
+        (a, b)
+    }
+
+    #[test]
+    fn a_known_constraint_is_active() {
+        // The line through (0, 3), (1, 2), (2, 0) falls; the best one that does not is the mean.
+        let a = Matrix::from_rows(3, 2, vec![1.0, 0.0, 1.0, 1.0, 1.0, 2.0]).unwrap();
+        let x = nonnegative_least_squares(&a, &[3.0, 2.0, 0.0]).unwrap();
+        assert!((x[0] - 5.0 / 3.0).abs() < 1e-14, "{x:?}");
+        assert_eq!(x[1], 0.0);
+        // Rising, it is the ordinary line: 1/6 + 3/2 t.
+        let x = nonnegative_least_squares(&a, &[0.0, 2.0, 3.0]).unwrap();
+        assert!((x[0] - 1.0 / 6.0).abs() < 1e-14 && (x[1] - 1.5).abs() < 1e-14, "{x:?}");
+    }
+
+    #[test]
+    fn a_column_that_entered_can_leave() {
+        // b = 2.5 A_1 + 2.5 A_2 - 1.5 A_3, and A_3 makes the smallest angle with b, so that it enters first.
+        let a = Matrix::from_rows(3, 3, vec![1.0, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.2]).unwrap();
+        let b = [1.0, 1.0, -0.3];
+        let mut third = [1.0, 1.0, 0.2];
+        normalise(&mut third);
+        assert!(dot(&third, &b) > 1.3);
+        let x = nonnegative_least_squares(&a, &b).unwrap();
+        assert!(norm(&difference(&x, &[1.0, 1.0, 0.0])) < 1e-14, "{x:?}");
+        assert_eq!(x[2], 0.0);
+    }
+
+    #[test]
+    fn random_problems_meet_the_optimality_conditions() {
+        let mut random = Philox::new(23, 0, 0);
+        let (mut active, mut passive) = (0, 0);
+        for k in 0..200 {
+            let (a, b) = random_problem(&mut random, k);
+            let x = nonnegative_least_squares(&a, &b).unwrap();
+            assert_eq!(x.len(), a.columns());
+            assert_optimal(&a, &b, &x, &format!("problem {k} of {} x {}", a.rows(), a.columns()));
+            active += x.iter().filter(|v| **v == 0.0).count();
+            passive += x.iter().filter(|v| **v > 0.0).count();
+        }
+        assert!(active > 200 && passive > 200, "{active} {passive}");
+    }
+
+    #[test]
+    fn extreme_scales_do_not_overflow() {
+        let a = Matrix::from_rows(2, 2, vec![1e-200, 0.0, 0.0, 1e200]).unwrap();
+        // The first equation is below the rounding of the second, so that its unknown may be anything small.
+        let x = nonnegative_least_squares(&a, &[1e-250, 1e250]).unwrap();
+        assert!((0.0..1e-49).contains(&x[0]), "{x:?}");
+        assert!((x[1] / 1e50 - 1.0).abs() < 1e-12, "{x:?}");
+        let x = least_distance(&a, &[1e-250, 1e250]).unwrap().unwrap();
+        assert!((x[1] / 1e50 - 1.0).abs() < 1e-12, "{x:?}");
+        assert!(matches!(
+            nonnegative_least_squares(&Matrix::from_rows(1, 1, vec![1e-200]).unwrap(), &[1e200]),
+            Err(DenseError::NotFinite {
+                what: "nonnegative least-squares solution",
+                index: 0,
+                value: f64::INFINITY
+            })
+        ));
+        let opposite = Matrix::from_rows(2, 1, vec![1.0, 1.0]).unwrap();
+        let x = least_distance(&opposite, &[1e-300, -1e300]).unwrap().unwrap();
+        assert!((x[0] / 1e-300 - 1.0).abs() < 1e-12, "{x:?}");
+    }
+
+    #[test]
+    fn empty_and_zero_problems() {
+        assert_eq!(nonnegative_least_squares(&Matrix::zeros(3, 0), &[1.0; 3]), Ok(vec![]));
+        assert_eq!(nonnegative_least_squares(&Matrix::zeros(0, 2), &[]), Ok(vec![0.0; 2]));
+        assert_eq!(nonnegative_least_squares(&Matrix::zeros(3, 2), &[1.0; 3]), Ok(vec![0.0; 2]));
+        let ones = Matrix::from_rows(2, 1, vec![1.0; 2]).unwrap();
+        assert_eq!(nonnegative_least_squares(&ones, &[0.0; 2]), Ok(vec![0.0]));
+        assert_eq!(least_distance(&Matrix::zeros(0, 2), &[]), Ok(Some(vec![0.0; 2])));
+        assert_eq!(least_distance(&Matrix::zeros(1, 2), &[0.0]), Ok(Some(vec![0.0; 2])));
+        assert_eq!(least_distance(&Matrix::zeros(1, 2), &[1e-300]), Ok(None));
+        assert_eq!(least_distance(&Matrix::zeros(1, 0), &[-1.0]), Ok(Some(vec![])));
+        assert_eq!(least_distance(&Matrix::zeros(1, 0), &[1.0]), Ok(None));
+    }
+
+    #[test]
+    fn wrong_lengths_and_numbers_that_are_not_finite_are_refused() {
+        let good = Matrix::from_rows(2, 3, vec![1.0; 6]).unwrap();
+        let mut bad = good.clone();
+        bad.row_mut(1)[2] = f64::NAN;
+        let shape = DenseError::Shape { expected: 2, got: 3 };
+        assert_eq!(nonnegative_least_squares(&good, &[1.0; 3]), Err(shape.clone()));
+        assert_eq!(least_distance(&good, &[1.0; 3]), Err(shape));
+        for error in [
+            nonnegative_least_squares(&bad, &[1.0; 2]).unwrap_err(),
+            least_distance(&bad, &[1.0; 2]).unwrap_err(),
+        ] {
+            assert_eq!(error.to_string(), "number 5 of the matrix is NaN, not finite");
+        }
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for error in [
+                nonnegative_least_squares(&good, &[1.0, value]).unwrap_err(),
+                least_distance(&good, &[1.0, value]).unwrap_err(),
+            ] {
+                assert!(matches!(error, DenseError::NotFinite { what: "right-hand side", index: 1, .. }));
+            }
+        }
+    }
+
+    #[test]
+    fn too_few_iterations_are_an_error_with_the_numbers() {
+        let columns = vec![vec![1.0, 0.0, 0.0], vec![0.0, 1.0, 0.0], vec![0.0, 0.0, 1.0]];
+        let right = [0.48, 0.6, 0.64];
+        let Err(error) = ActiveSet::solve(&columns, &right, 2) else {
+            panic!("three columns entered in two steps");
+        };
+        let message = error.to_string();
+        assert!(message.contains("did not end in 2 steps for 3 columns: 2 are positive"), "{message}");
+        let DenseError::Iterations { gradient, .. } = error else {
+            panic!("{message}");
+        };
+        assert!((gradient - 0.48).abs() < 1e-14, "{message}");
+        assert_eq!(ActiveSet::solve(&columns, &right, 3).unwrap().passive.len(), 3);
+    }
+
+    /// The least-distance point by trying all sets of constraints as equalities, x = G_S^T (G_S G_S^T)^-1
+    /// h_S, and keeping the nearest feasible one.
+    fn least_distance_by_enumeration(g: &Matrix, h: &[f64]) -> Option<Vec<f64>> {
+        let mut best: Option<Vec<f64>> = None;
+        for set in 0..1u32 << h.len() {
+            let chosen: Vec<usize> = (0..h.len()).filter(|i| set & (1 << i) != 0).collect();
+            let rows: Vec<f64> = chosen.iter().flat_map(|i| g.row(*i).to_vec()).collect();
+            let part = Matrix::from_rows(chosen.len(), g.columns(), rows).unwrap();
+            let Ok(cholesky) = Cholesky::new(&product(&part, &transposed(&part))) else {
+                continue;
+            };
+            let bounds: Vec<f64> = chosen.iter().map(|i| h[*i]).collect();
+            let x = part.transposed_times(&cholesky.solve(&bounds));
+            let feasible = g.times(&x).iter().zip(h).all(|(value, bound)| *value >= bound - 1e-9);
+            if feasible && best.as_ref().is_none_or(|b| norm(&x) < norm(b)) {
+                best = Some(x);
+            }
+        }
+        best
+    }
+
+    /// A least-distance problem with normal or (every other time) small whole numbers, which bring ties,
+    /// repeated and opposite constraints and rows of zeros.
+    fn random_constraints(
+        random: &mut Philox,
+        kind: usize,
+        rows: usize,
+        columns: usize,
+    ) -> (Matrix, Vec<f64>) {
+        if kind.is_multiple_of(2) {
+            let g = random_matrix(random, rows, columns);
+            return (g, random_vector(random, rows));
+        }
+        let mut whole =
+            |length: usize| -> Vec<f64> { (0..length).map(|_| f64::from(random.below(5)) - 2.0).collect() };
+        (Matrix::from_rows(rows, columns, whole(rows * columns)).unwrap(), whole(rows))
+    }
+
+    #[test]
+    fn least_distance_is_that_of_all_active_sets() {
+        let mut random = Philox::new(29, 0, 0);
+        let (mut infeasible, mut at_origin, mut on_boundary) = (0, 0, 0);
+        for k in 0..3000 {
+            let (rows, columns) = (1 + random.below(5) as usize, 1 + random.below(3) as usize);
+            let (g, h) = random_constraints(&mut random, k, rows, columns);
+            let found = least_distance(&g, &h).unwrap();
+            match (found, least_distance_by_enumeration(&g, &h)) {
+                (None, None) => infeasible += 1,
+                (Some(x), Some(expected)) => {
+                    let apart = norm(&difference(&x, &expected));
+                    assert!(apart <= 1e-9 * norm(&expected), "problem {k}: {x:?} {expected:?}");
+                    if norm(&x) == 0.0 { at_origin += 1 } else { on_boundary += 1 }
+                }
+                (found, expected) => panic!("problem {k}: {g:?} {h:?}: {found:?} {expected:?}"),
+            }
+        }
+        assert!(infeasible > 100 && at_origin > 100 && on_boundary > 100);
+    }
+
+    #[test]
+    fn least_distance_has_multipliers() {
+        let mut random = Philox::new(31, 0, 0);
+        for k in 0..100 {
+            let (rows, columns) = (1 + random.below(60) as usize, 1 + random.below(20) as usize);
+            let (g, mut h) = random_constraints(&mut random, k, rows, columns);
+            // A point that satisfies all constraints, some of them as equalities.
+            let inside = random_vector(&mut random, columns);
+            for (bound, value) in h.iter_mut().zip(g.times(&inside)) {
+                *bound = value - bound.max(0.0);
+            }
+            let x = least_distance(&g, &h).unwrap().unwrap();
+            let slack = difference(&g.times(&x), &h);
+            assert!(slack.iter().all(|s| *s >= -1e-9), "problem {k}: {slack:?}");
+            // x = G^T l with l >= 0, and l_i = 0 unless constraint i is an equality.
+            let active: Vec<usize> = (0..rows).filter(|i| slack[*i] <= 1e-9).collect();
+            let gradients: Vec<f64> = active.iter().flat_map(|i| g.row(*i).to_vec()).collect();
+            let gradients = Matrix::from_rows(active.len(), columns, gradients).unwrap();
+            let multipliers = nonnegative_least_squares(&transposed(&gradients), &x).unwrap();
+            let rest = norm(&difference(&gradients.transposed_times(&multipliers), &x));
+            assert!(rest <= 1e-9 * norm(&x), "problem {k}: {rest:e}");
+            assert!(norm(&x) <= norm(&inside) + 1e-9, "problem {k}");
+        }
+    }
+
+    #[test]
+    fn contradictions_have_no_point() {
+        // x + y >= 1 and x + y <= 1/2; then, among others, a triangle of half planes that all point outwards.
+        let g = Matrix::from_rows(2, 2, vec![1.0, 1.0, -1.0, -1.0]).unwrap();
+        assert_eq!(least_distance(&g, &[1.0, -0.5]), Ok(None));
+        let side = 0.75f64.sqrt();
+        let g = Matrix::from_rows(4, 2, vec![1.0, 0.0, 0.0, 1.0, -0.5, side, -0.5, -side]).unwrap();
+        assert_eq!(least_distance(&g, &[0.1, -9.0, 0.1, 0.1]), Ok(None));
+        // Contradictory by a millionth, consistent, and open by a millionth.
+        let g = Matrix::from_rows(2, 1, vec![3.0, -7.0]).unwrap();
+        assert_eq!(least_distance(&g, &[1.0 + 1e-6, -7.0 / 3.0]), Ok(None));
+        for bound in [1.0, 1.0 - 1e-6] {
+            let x = least_distance(&g, &[bound, -7.0 / 3.0]).unwrap().unwrap();
+            assert!((x[0] - bound / 3.0).abs() < 1e-15, "{x:?}");
+        }
+    }
+
+    #[test]
+    fn without_an_active_constraint_the_origin_is_nearest() {
+        let mut random = Philox::new(37, 0, 0);
+        for _ in 0..20 {
+            let g = random_matrix(&mut random, 12, 4);
+            let h: Vec<f64> = (0..12).map(|_| -random.exponential()).collect();
+            assert_eq!(least_distance(&g, &h), Ok(Some(vec![0.0; 4])));
+        }
+        let g = Matrix::from_rows(1, 2, vec![1.0, 2.0]).unwrap();
+        assert_eq!(least_distance(&g, &[0.0]), Ok(Some(vec![0.0; 2])));
+    }
+
+    #[test]
+    fn far_points_are_found_to_rounding() {
+        // y >= 1 and y <= e x: the nearest point is the corner (1/e, 1), though the walls are at the
+        // distances 1 and 0.
+        for angle in [1e-2f64, 1e-4, 1e-6] {
+            let g = Matrix::from_rows(2, 2, vec![0.0, 1.0, angle, -1.0]).unwrap();
+            let x = least_distance(&g, &[1.0, 0.0]).unwrap().unwrap();
+            assert!((x[0] * angle - 1.0).abs() < 1e-9 && (x[1] - 1.0).abs() < 1e-9 / angle, "{angle}: {x:?}");
+        }
+        // Farther than 1e8 times the first wall counts as nowhere.
+        let g = Matrix::from_rows(2, 2, vec![0.0, 1.0, 1e-9, -1.0]).unwrap();
+        assert_eq!(least_distance(&g, &[1.0, 0.0]), Ok(None));
     }
 }
