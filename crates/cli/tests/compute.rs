@@ -230,3 +230,40 @@ fn mistakes_are_told() {
     refused(&[&toy[..], &["--fmax", "0.05 eV"]].concat(), &["energy"]);
     refused(&[&toy[..], &["--timeout", "0 s"]].concat(), &["must be positive"]);
 }
+
+/// What a frame says of an earlier calculation does not stay with the new energy.
+#[test]
+fn the_method_of_an_earlier_calculation_is_left_off() {
+    let Some(place) = Place::new() else { return };
+    let text = "2\nLattice=\"3 0 0 0 3 0 0 0 5\" Properties=species:S:1:pos:R:3 energy=-1 model=old functional=PBE corrected_energy=-2 x=0.5\nLi 0 0 0\nO 1 1 1\n";
+    std::fs::write(place.path("old.extxyz"), text).unwrap();
+    place.run(&["compute", "old.extxyz", "--calculator", "toy:Pairs", "--out", "new"]);
+    let written = std::fs::read_to_string(place.path("new/computed.extxyz")).unwrap();
+    for gone in ["model=", "functional=", "corrected_energy="] {
+        assert!(!written.contains(gone), "{written}");
+    }
+    assert!(written.contains("x=0.5") && written.contains("calculator="), "{written}");
+}
+
+/// L15 through a real potential: the voltage of LiFePO4 by CHGNet 0.3.0 (chgnet 0.4.2), from the structures that it relaxed.
+#[test]
+#[ignore = "needs a Python with CHGNet, named by SCALADE_CHGNET_PYTHON"]
+fn l15_chgnet_through_compute() {
+    let Some(python) = std::env::var_os("SCALADE_CHGNET_PYTHON") else {
+        eprintln!("skipped: SCALADE_CHGNET_PYTHON is not set");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/lifepo4/endmembers.extxyz");
+    let out = folder.path().join("computed");
+    let run = |arguments: &[&str]| common::document(arguments);
+    let [data, python] = [data.display().to_string(), python.into_string().unwrap()];
+    let out = out.display().to_string();
+    let model = "model=CHGNet-0.3.0";
+    run(&["compute", &data, "--where", model, "--python", &python, "--calculator", "chgnet", "--out", &out]);
+    let found = run(&["voltage", &format!("{out}/computed.extxyz")]);
+    let voltage = found["average_voltage_V"].as_f64().unwrap();
+    assert!((voltage - 3.4217).abs() < 3e-4, "{voltage}");
+    let stored = run(&["voltage", &data, "--where", model]);
+    assert!((voltage - stored["average_voltage_V"].as_f64().unwrap()).abs() < 2e-5, "{voltage}");
+}

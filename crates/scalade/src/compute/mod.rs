@@ -6,6 +6,7 @@
 mod process;
 
 use crate::error::ScaladeError;
+use crate::orderings::METHOD_KEYS;
 use crate::orderings::Orderings;
 use crate::runner::{Failure, write_atomic};
 use process::{Driver, Lost};
@@ -170,13 +171,28 @@ impl Run<'_> {
     }
 }
 
-/// The frame with its result.
+/// Other energies that formats keep beside the total one; they belong to the calculation that the frame came with.
+const OLD_ENERGIES: [&str; 8] = [
+    "corrected_energy",
+    "correction",
+    "energy_per_fu",
+    "energy_std",
+    "e_fr_energy",
+    "e_wo_entrp",
+    "free_energy",
+    "smearing_contribution",
+];
+
+/// The frame with its result. What it says about the method and the energies of an earlier calculation is left off.
 fn finished(frame: &Frame, result: &Stored) -> Frame {
     let mut out = frame.clone();
     out.lattice_angstrom = Some(result.cell_angstrom);
     out.periodic = [true; 3];
     out.positions_angstrom.clone_from(&result.positions_angstrom);
     out.arrays.clear();
+    for key in METHOD_KEYS.iter().chain(&OLD_ENERGIES) {
+        out.info.remove(*key);
+    }
     out.info.insert("id".into(), InfoValue::Text(frame.id()));
     out.info.insert("energy".into(), InfoValue::Float(result.energy_ev));
     out.info.insert("calculator".into(), InfoValue::Text(result.calculator.clone()));
