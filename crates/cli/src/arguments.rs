@@ -210,30 +210,23 @@ pub enum Command {
     Compute {
         #[command(flatten)]
         orderings: Orderings,
-        /// The Python that has the calculator.
-        #[arg(long, default_value = "python3")]
-        python: PathBuf,
-        /// Calculator: emt, lj, chgnet, gpaw, mace, sevennet, mattersim, or module:factory.
-        #[arg(long)]
-        calculator: String,
-        /// Keyword option of the calculator, such as --option xc=PBE (values are JSON, or text; may be repeated).
-        #[arg(long = "option", value_name = "KEY=VALUE")]
-        options: Vec<String>,
-        /// What is relaxed: none, positions, or cell (with positions).
-        #[arg(long, default_value = "none")]
-        relax: String,
-        /// Largest force at which a relaxation ends.
-        #[arg(long, default_value = "0.05 eV/angstrom")]
-        fmax: String,
-        /// Most steps of a relaxation.
-        #[arg(long, default_value_t = 500)]
-        steps: u32,
-        /// Longest time for one structure.
-        #[arg(long, default_value = "3600 s")]
-        timeout: String,
-        /// Folder of the results.
-        #[arg(long)]
-        out: PathBuf,
+        #[command(flatten)]
+        calculator: Calculator,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Close the loop: compute the structures, fit, search ground states, compute those that the data do not hold, until there are none. Goes on where it was interrupted.
+    Refine {
+        #[command(flatten)]
+        expansion: Expansion,
+        #[command(flatten)]
+        calculator: Calculator,
+        /// Largest cell of the search, in primitive cells.
+        #[arg(long, default_value_t = 6)]
+        max_size: usize,
+        /// Most rounds.
+        #[arg(long, default_value_t = 5)]
+        rounds: usize,
         #[command(flatten)]
         common: Common,
     },
@@ -382,6 +375,35 @@ pub struct Orderings {
     /// Keep only frames whose comment line holds KEY=VALUE, such as model=PBE; may be repeated.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     pub conditions: Vec<String>,
+}
+
+/// A calculator of a Python environment.
+#[derive(Clone, Debug, Args)]
+pub struct Calculator {
+    /// The Python that has the calculator.
+    #[arg(long, default_value = "python3")]
+    pub python: PathBuf,
+    /// Calculator: emt, lj, chgnet, gpaw, mace, sevennet, mattersim, or module:factory.
+    #[arg(long)]
+    pub calculator: String,
+    /// Keyword option of the calculator, such as --option xc=PBE (values are JSON, or text; may be repeated).
+    #[arg(long = "option", value_name = "KEY=VALUE")]
+    pub options: Vec<String>,
+    /// What is relaxed: none, positions, or cell (with positions).
+    #[arg(long, default_value = "none")]
+    pub relax: String,
+    /// Largest force at which a relaxation ends.
+    #[arg(long, default_value = "0.05 eV/angstrom")]
+    pub fmax: String,
+    /// Most steps of a relaxation.
+    #[arg(long, default_value_t = 500)]
+    pub steps: u32,
+    /// Longest time for one structure.
+    #[arg(long, default_value = "3600 s")]
+    pub timeout: String,
+    /// Folder of the results.
+    #[arg(long)]
+    pub out: PathBuf,
 }
 
 /// Input of the commands that fit a cluster expansion.
@@ -562,6 +584,7 @@ impl Command {
             | Self::Tangent { common, .. }
             | Self::Groundstates { common, .. }
             | Self::Compute { common, .. }
+            | Self::Refine { common, .. }
             | Self::Phasediagram { common, .. }
             | Self::Phonon { common, .. }
             | Self::Hop { common, .. }

@@ -1,15 +1,19 @@
 //! From arguments to the library and back.
 
-use crate::arguments::{Command, Enumeration, Expansion, Orderings, ParentLattice, Quasirandom, Running};
+use crate::arguments::{
+    Calculator, Command, Enumeration, Expansion, Orderings, ParentLattice, Quasirandom, Running,
+};
 use crate::output::Output;
 use crate::progress::progress;
 use scalade::ScaladeError;
+use scalade::compute::ComputeRequest;
 use scalade::record::value_with_uncertainty;
 use scalade::rungs;
 use scalade::rungs_enumerate;
 use scalade::rungs_model::{is_model, montecarlo_model};
 use scalade::rungs_montecarlo::CurveRequest;
 use scalade::rungs_phonon::Vibrations;
+use scalade::rungs_refine::RefineRequest;
 use scalade::rungs_tangent::TangentRequest;
 use scalade::runner::{Failure, Finished, Workspace};
 use scalade::study::RunOptions;
@@ -131,6 +135,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         command @ Command::Montecarlo { .. } => montecarlo(command)?,
         Command::Sqs { quasirandom: given, .. } => quasirandom(given)?,
         command @ Command::Compute { .. } => compute(command)?,
+        command @ Command::Refine { .. } => refine(command)?,
         command @ Command::Phasediagram { .. } => phase_diagram(command)?,
         Command::Hop {
             expansion, barriers, composition, temperature, attempt_frequency, running, ..
@@ -166,29 +171,49 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
     Ok(Output { text: rungs::as_text(&document), json: document })
 }
 
-fn compute(command: Command) -> Result<serde_json::Value, Failure> {
-    let Command::Compute { orderings, python, calculator, options, relax, fmax, steps, timeout, out, common } =
-        command
-    else {
-        return Err(ScaladeError::internal("a command without an implementation").into());
-    };
-    let request = scalade::compute::ComputeRequest {
-        python: &python,
-        calculator: &calculator,
-        options: &options,
-        relax: &relax,
-        fmax: &fmax,
-        steps,
-        timeout: &timeout,
-        out: &out,
-    };
-    catch_interrupts();
-    let told = |done: usize, total: usize| {
-        if !common.quiet {
+fn compute_request(calculator: &Calculator) -> ComputeRequest<'_> {
+    ComputeRequest {
+        python: &calculator.python,
+        calculator: &calculator.calculator,
+        options: &calculator.options,
+        relax: &calculator.relax,
+        fmax: &calculator.fmax,
+        steps: calculator.steps,
+        timeout: &calculator.timeout,
+        out: &calculator.out,
+    }
+}
+
+fn tell_structures(quiet: bool) -> impl Fn(usize, usize) {
+    move |done, total| {
+        if !quiet {
             crate::output::say(&format!("{done} of {total} structures"));
         }
+    }
+}
+
+fn compute(command: Command) -> Result<serde_json::Value, Failure> {
+    let Command::Compute { orderings, calculator, common } = command else {
+        return Err(ScaladeError::internal("a command without an implementation").into());
     };
-    scalade::compute::compute(&read(&orderings)?, &request, &CANCEL, &told)
+    catch_interrupts();
+    let told = tell_structures(common.quiet);
+    scalade::compute::compute(&read(&orderings)?, &compute_request(&calculator), &CANCEL, &told)
+}
+
+fn refine(command: Command) -> Result<serde_json::Value, Failure> {
+    let Command::Refine { expansion, calculator, max_size, rounds, common } = command else {
+        return Err(ScaladeError::internal("a command without an implementation").into());
+    };
+    catch_interrupts();
+    let request = RefineRequest {
+        compute: compute_request(&calculator),
+        fit: fit_request(&expansion, None)?,
+        max_size,
+        rounds,
+    };
+    let told = tell_structures(common.quiet);
+    scalade::rungs_refine::refine(read(&expansion.orderings)?, &request, &CANCEL, &told)
 }
 
 fn phase_diagram(command: Command) -> Result<serde_json::Value, Failure> {

@@ -208,6 +208,58 @@ fn predictions_are_computed_and_fitted() {
     }
 }
 
+/// From orderings at the ends and at one half alone, the loop finds the thirds of the triangular lattice by itself, and knows when to stop.
+#[test]
+fn the_loop_finds_ground_states_that_the_data_did_not_hold() {
+    let Some(place) = Place::new() else { return };
+    let text = std::fs::read_to_string(data("ideal_orderings.extxyz")).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let (mut at, mut few) = (0, String::new());
+    while at < lines.len() {
+        let atoms: usize = lines[at].trim().parse().unwrap();
+        let frame = &lines[at..at + 2 + atoms];
+        let count = |symbol: &str| frame[2..].iter().filter(|l| l.starts_with(symbol)).count();
+        let (lithium, cobalt) = (count("Li"), count("Co"));
+        if cobalt <= 2 || (cobalt == 4 && lithium == 2) {
+            few.push_str(&frame.join("\n"));
+            few.push('\n');
+        }
+        at += 2 + atoms;
+    }
+    std::fs::write(place.path("few.extxyz"), few).unwrap();
+    let start = [
+        "refine",
+        "few.extxyz",
+        "--calculator",
+        "toy:Pairs",
+        "--out",
+        "loop",
+        "--max-size",
+        "3",
+        "--pair-cutoff",
+        "3.2 angstrom",
+        "--triplet-cutoff",
+        "0 angstrom",
+    ];
+    let (done, found) = place.run(&start);
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(found["converged"], true);
+    let rounds = found["rounds"].as_array().unwrap();
+    assert!(rounds.len() >= 2 && rounds[0]["predicted"].as_u64().unwrap() > 0, "{found}");
+    assert_eq!(rounds.last().unwrap()["predicted"], 0);
+    let computed = std::fs::read_to_string(place.path("loop/computed.extxyz")).unwrap();
+    assert!(computed.contains("id=round-1-predicted-1"));
+    assert!(place.path("loop/expansion.json").exists());
+    // Again: everything is known, the same result.
+    let (_, again) = place.run(&start);
+    assert_eq!(again["converged"], true);
+    assert_eq!(again["rounds"][0]["computed"], 0);
+    // One round is not enough, and says so.
+    let (short, partial) = place.run(&[&start[..], &["--rounds", "1"]].concat());
+    assert_eq!(short.status.code(), Some(3));
+    assert_eq!(partial["converged"], false);
+}
+
 #[test]
 fn mistakes_are_told() {
     let Some(place) = Place::new() else { return };

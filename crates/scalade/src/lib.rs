@@ -21,6 +21,7 @@ pub mod rungs_model;
 pub mod rungs_montecarlo;
 pub mod rungs_phases;
 pub mod rungs_phonon;
+pub mod rungs_refine;
 pub mod rungs_species;
 mod rungs_species_model;
 pub mod rungs_sqs;

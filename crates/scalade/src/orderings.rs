@@ -39,7 +39,8 @@ pub fn read_text(path: &Path) -> Result<String, ScaladeError> {
 }
 
 /// Keys of a comment line that say how an energy was computed.
-pub(crate) const METHOD_KEYS: [&str; 7] = ["functional", "xc", "hubbard_u", "ldauu", "model", "calculator", "method"];
+pub(crate) const METHOD_KEYS: [&str; 7] =
+    ["functional", "xc", "hubbard_u", "ldauu", "model", "calculator", "method"];
 
 /// The structure without the oxidation states of its species, which an expansion of one ion and its vacancies does not tell apart.
 fn elements_of(structure: &Structure) -> Result<Structure, ScaladeError> {
