@@ -211,7 +211,7 @@ pub enum Command {
         #[command(flatten)]
         orderings: Orderings,
         #[command(flatten)]
-        calculator: Calculator,
+        calculator: Computing,
         #[command(flatten)]
         common: Common,
     },
@@ -220,7 +220,7 @@ pub enum Command {
         #[command(flatten)]
         expansion: Expansion,
         #[command(flatten)]
-        calculator: Calculator,
+        calculator: Computing,
         /// Largest cell of the search, in primitive cells.
         #[arg(long, default_value_t = 6)]
         max_size: usize,
@@ -379,7 +379,7 @@ pub struct Orderings {
 
 /// A calculator of a Python environment.
 #[derive(Clone, Debug, Args)]
-pub struct Calculator {
+pub struct Computing {
     /// The Python that has the calculator.
     #[arg(long, default_value = "python3")]
     pub python: PathBuf,

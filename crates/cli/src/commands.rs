@@ -171,7 +171,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
     Ok(Output { text: rungs::as_text(&document), json: document })
 }
 
-fn compute_request(calculator: &Calculator) -> ComputeRequest<'_> {
+fn compute_request(calculator: &Computing) -> ComputeRequest<'_> {
     ComputeRequest {
         python: &calculator.python,
         calculator: &calculator.calculator,
