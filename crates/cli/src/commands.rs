@@ -1,7 +1,7 @@
 //! From arguments to the library and back.
 
 use crate::arguments::{
-    Calculator, Command, Enumeration, Expansion, Orderings, ParentLattice, Quasirandom, Running,
+    Command, Computing, Enumeration, Expansion, Orderings, ParentLattice, Quasirandom, Running,
 };
 use crate::output::Output;
 use crate::progress::progress;
