@@ -179,11 +179,11 @@ impl<'a> Program<'a> {
             let mut news = false;
             for share in [mix, 1.0] {
                 let point: Vec<f64> = centre.iter().zip(&outer).map(|(c, o)| c + share * (o - c)).collect();
-                let found = self.motif.polynomial.minimise(
-                    &self.coefficients(&point),
-                    f64::INFINITY,
-                    settings.most_nodes,
-                );
+                let coefficients = self.coefficients(&point);
+                let value = |v: &Vec<f64>| v.iter().zip(&coefficients).map(|(v, c)| v * c).sum::<f64>();
+                // States that are cut off already are known to be there: only lower ones are news.
+                let lowest = known.iter().map(value).fold(f64::INFINITY, f64::min);
+                let found = self.motif.polynomial.minimise(&coefficients, lowest, settings.most_nodes);
                 best.nodes += found.nodes;
                 if found.bound > best.bound_ev {
                     best.bound_ev = found.bound;
