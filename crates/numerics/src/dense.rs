@@ -36,8 +36,8 @@ pub enum DenseError {
     },
     /// Active-set steps that did not end.
     #[error(
-        "nonnegative least squares did not end in {limit} steps for {columns} columns: {positive} are positive and \
-         another one still has the gradient {gradient:e} (relative to the column and the right-hand side)"
+        "nonnegative least squares did not end in {limit} steps for {columns} columns: {positive} are positive \
+         and another one still has the gradient {gradient:e} (relative to the column and the right-hand side)"
     )]
     Iterations {
         /// Steps allowed.
@@ -51,8 +51,8 @@ pub enum DenseError {
     },
     /// Constraints that rounding neither lets hold nor refutes.
     #[error(
-        "the least distance is lost in rounding: the best point, at {distance:e}, misses constraint {constraint} by \
-         {violation:e} (relative to the norm of the constraint)"
+        "the least distance is lost in rounding: the best point, at {distance:e}, misses constraint {constraint} \
+         by {violation:e} (relative to the norm of the constraint)"
     )]
     Undecided {
         /// The constraint missed most.

@@ -10,9 +10,6 @@ use crate::{DenseError, Matrix};
 /// span: its coefficient would be rounding error. Its gradient is below the same part of |b|.
 const DEPENDENT: f64 = 1e-12;
 
-/// Gradients below this many rounding units per row are rounding error.
-const GRADIENT_UNITS: f64 = 10.0;
-
 /// Residuals of the least-distance problem below this mean that no point is feasible. The residual of a
 /// feasible one is 1 / sqrt(1 + |x|^2) with x in units of the farthest single constraint.
 const INFEASIBLE: f64 = 1e-8;
@@ -26,6 +23,10 @@ const SCALINGS: usize = 3;
 
 /// Violation of a constraint that is accepted, over |g_i| |x|.
 const VIOLATION: f64 = 1e-9;
+
+/// Contradictions smaller than this, over the distance of the farthest single constraint, count as rounding
+/// of the data.
+const RELAXATION: f64 = 1e-11;
 
 /// The nonnegative least-squares solution: the x >= 0 that minimises |A x - b|.
 ///
@@ -70,10 +71,11 @@ pub fn nonnegative_least_squares(a: &Matrix, b: &[f64]) -> Result<Vec<f64>, Dens
 /// The point nearest to the origin under linear inequalities: the x with G x >= h that minimises |x|.
 ///
 /// `g` has one row per constraint and one column per unknown, `h` one number per row; the result has one
-/// number per column. It is `None` when no x satisfies all constraints, which is also said when every such x
-/// is farther than 1e8 max_i h_i / |g_i|. Without a constraint that excludes the origin it is exactly zero.
-/// The constraints hold within 1e-9 |g_i| |x|. Rows of G may have any norm; a row of zeros says that h_i must
-/// not be positive.
+/// number per column. The constraints hold within 1e-9 |g_i| |x|. Without a constraint that excludes the
+/// origin the result is exactly zero. It is `None` when no x satisfies all constraints; with d = max_i h_i /
+/// |g_i|, that is also said when every such x is farther than about 1e8 d, and not said of contradictions
+/// below 1e-11 d, which equations written as opposite inequalities have by rounding. Rows of G may have any
+/// norm; a row of zeros says that h_i must not be positive.
 ///
 /// With E = \[G^T; h^T\] and f = (0, ..., 0, 1), the nonnegative least-squares solution u of E u = f has the
 /// residual r = E u - f, and x_j = -r_j / r_{n+1} = (G^T u)_j / |r|^2; no x is feasible if r = 0.
@@ -103,23 +105,30 @@ pub fn least_distance(g: &Matrix, h: &[f64]) -> Result<Option<Vec<f64>>, DenseEr
     if reach == 0.0 {
         return Ok(Some(vec![0.0; g.columns()]));
     }
-    let Some(x) = nearest_point(&directions, &distances, reach)? else {
-        return Ok(None);
-    };
-    all_finite("least-distance point", &x)?;
-    let distance = norm(&x);
-    let mut worst = (0, f64::NEG_INFINITY);
-    for (number, (direction, bound)) in numbers.iter().zip(directions.iter().zip(&distances)) {
-        let violation = bound - dot(direction, &x);
-        if violation > worst.1 {
-            worst = (*number, violation);
+    let holds = |x: &[f64], violation: f64| violation <= VIOLATION * norm(x);
+    if let Some(x) = nearest_point(&directions, &distances, reach)? {
+        let (worst, violation) = largest_violation(&directions, &distances, &x);
+        if holds(&x, violation) {
+            return Ok(Some(x));
+        }
+        return Err(DenseError::Undecided { constraint: numbers[worst], violation, distance: norm(&x) });
+    }
+    // Equations written as opposite inequalities contradict each other by their rounding.
+    let relaxed: Vec<f64> = distances.iter().map(|distance| distance - RELAXATION * reach).collect();
+    let point = nearest_point(&directions, &relaxed, reach)?;
+    Ok(point.filter(|x| holds(x, largest_violation(&directions, &distances, x).1)))
+}
+
+/// The constraint (of unit norm) that a point misses most, and by how much.
+fn largest_violation(directions: &[Vec<f64>], distances: &[f64], x: &[f64]) -> (usize, f64) {
+    let mut largest = (0, f64::NEG_INFINITY);
+    for (i, (direction, distance)) in directions.iter().zip(distances).enumerate() {
+        let violation = distance - dot(direction, x);
+        if violation > largest.1 {
+            largest = (i, violation);
         }
     }
-    if worst.1 <= VIOLATION * distance {
-        Ok(Some(x))
-    } else {
-        Err(DenseError::Undecided { constraint: worst.0, violation: worst.1, distance })
-    }
+    largest
 }
 
 /// The least-distance point for constraints of unit norm at the given distances, the largest of which is
@@ -141,10 +150,14 @@ fn nearest_point(
             column.push((distance / scale).max(f64::MIN));
             normalise(column);
         }
-        // b - A u, that is -r.
-        let residual = ActiveSet::solve(&columns, &right, iteration_limit(columns.len()))?.factor.residual();
+        let state = ActiveSet::solve(&columns, &right, iteration_limit(columns.len()))?;
+        // f - E u, that is -r.
+        let residual = state.factor.residual();
         let length = norm(&residual);
-        if length <= INFEASIBLE {
+        // Nearly opposite constraints have large multipliers u, whose sum can only cancel to its own
+        // rounding.
+        let multipliers: f64 = state.solution.iter().sum();
+        if length <= INFEASIBLE.max(rounding_error(residual.len()) * multipliers) {
             return Ok(None);
         }
         x = residual[..unknowns].iter().map(|r| -scale * r / residual[unknowns]).collect();
@@ -152,8 +165,19 @@ fn nearest_point(
             break;
         }
         scale /= length;
+        // Each scaling has its own residual: together they must not go farther than one of them may.
+        if scale * INFEASIBLE > reach {
+            return Ok(None);
+        }
     }
+    all_finite("least-distance point", &x)?;
     Ok(Some(x))
+}
+
+/// What rounding may leave of a scalar product of unit vectors, or of one with the residual, that should
+/// vanish.
+fn rounding_error(rows: usize) -> f64 {
+    10.0 * f64::EPSILON * rows as f64
 }
 
 /// Entries into the passive set allowed. Each one usually stays, so that columns plus a few are needed.
@@ -202,7 +226,7 @@ impl<'a> ActiveSet<'a> {
     /// first. The sort is stable, so that ties go to the first column on every machine.
     fn candidates(&self) -> Vec<(f64, usize)> {
         let residual = self.factor.residual();
-        let noise = GRADIENT_UNITS * f64::EPSILON * residual.len() as f64;
+        let noise = rounding_error(residual.len());
         let mut outside = vec![true; self.columns.len()];
         for column in &self.passive {
             outside[*column] = false;
@@ -247,18 +271,21 @@ impl<'a> ActiveSet<'a> {
                 return;
             };
             let mut kept = Vec::with_capacity(self.passive.len());
+            let mut untouched = blocking;
             for (place, (column, value)) in self.passive.iter().zip(&target).enumerate() {
                 let moved = self.solution[*column] + step * (value - self.solution[*column]);
                 // Rounding must not keep the blocking column, or the loop would not end.
                 let leaves = place == blocking || (*value <= 0.0 && moved <= 0.0);
                 self.solution[*column] = if leaves { 0.0 } else { moved };
-                if !leaves {
+                if leaves {
+                    untouched = untouched.min(place);
+                } else {
                     kept.push(*column);
                 }
             }
             self.passive = kept;
-            self.factor = Factor::new(self.factor.right);
-            for column in &self.passive {
+            self.factor.truncate(untouched);
+            for column in &self.passive[untouched..] {
                 let reflected = self.factor.reflected(&self.columns[*column]);
                 self.factor.append(reflected);
             }
@@ -315,6 +342,13 @@ impl<'a> Factor<'a> {
         reflect(&reflector, &mut self.reflected_right[k..]);
         self.upper.push(upper);
         self.reflectors.push(reflector);
+    }
+
+    /// Keeps the first columns only.
+    fn truncate(&mut self, columns: usize) {
+        self.reflectors.truncate(columns);
+        self.upper.truncate(columns);
+        self.reflected_right = self.reflected(self.right);
     }
 
     /// Coefficients of the least-squares solution: R z = c.
@@ -725,5 +759,61 @@ mod tests {
         // Farther than 1e8 times the first wall counts as nowhere.
         let g = Matrix::from_rows(2, 2, vec![0.0, 1.0, 1e-9, -1.0]).unwrap();
         assert_eq!(least_distance(&g, &[1.0, 0.0]), Ok(None));
+    }
+
+    #[test]
+    fn equations_written_as_opposite_inequalities_are_met() {
+        let mut random = Philox::new(41, 0, 0);
+        for k in 0..200 {
+            // More equations than unknowns at times; consistent but for the rounding of h.
+            let (rows, columns) = (1 + random.below(12) as usize, 1 + random.below(8) as usize);
+            let (half, _) = random_constraints(&mut random, k, rows, columns);
+            let half_bounds = half.times(&random_vector(&mut random, columns));
+            let (mut g, mut h) = (Matrix::zeros(2 * rows, columns), Vec::new());
+            for i in 0..2 * rows {
+                let factor = if i < rows { 1.0 } else { -1.7 };
+                for (to, from) in g.row_mut(i).iter_mut().zip(half.row(i % rows)) {
+                    *to = factor * from;
+                }
+                h.push(factor * half_bounds[i % rows]);
+            }
+            let x = least_distance(&g, &h).unwrap().unwrap();
+            let rest = norm(&difference(&half.times(&x), &half_bounds));
+            assert!(rest < 1e-9, "problem {k}: {rest:e}");
+        }
+    }
+
+    #[test]
+    fn nearly_parallel_constraints_keep_a_point_that_they_have() {
+        let mut random = Philox::new(43, 0, 0);
+        for k in 0..3000 {
+            let angle = 10f64.powi(-(1 + k % 9));
+            let (rows, columns) = (2 + random.below(3) as usize, 2 + random.below(2) as usize);
+            let (mut g, mut h) = random_constraints(&mut random, 1, rows, columns);
+            let first = g.row(0).to_vec();
+            for i in 1..rows {
+                let sign = if random.below(2) == 0 { 1.0 } else { -1.0 };
+                for (value, along) in g.row_mut(i).iter_mut().zip(&first) {
+                    *value = sign * along + angle * *value;
+                }
+            }
+            let inside = random_vector(&mut random, columns);
+            for (bound, value) in h.iter_mut().zip(g.times(&inside)) {
+                *bound = value - bound.max(0.0);
+            }
+            let x = least_distance(&g, &h).unwrap().unwrap();
+            for ((value, bound), i) in g.times(&x).iter().zip(&h).zip(0..) {
+                let tolerance = 1e-9 * norm(g.row(i)) * norm(&x) + 1e-15;
+                assert!(*value >= bound - tolerance, "problem {k}: {value} {bound}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_rounding_hides_is_an_error() {
+        // The only corner is (-1e6, 1e6), where 1e-6 x and 1e-6 y, known to 1e-10, must cancel.
+        let g = Matrix::from_rows(3, 2, vec![2.0, 2.0, 2.000001, 2.0, -2.0, -1.999999]).unwrap();
+        let error = least_distance(&g, &[-2.0, -1.0, 1.0]).unwrap_err();
+        assert!(matches!(error, DenseError::Undecided { constraint: 1, .. }), "{error}");
     }
 }
