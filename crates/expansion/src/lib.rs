@@ -26,6 +26,7 @@ mod ground_state_bound;
 pub mod montecarlo;
 mod prim;
 mod site_basis;
+mod site_span;
 
 pub use correlations::{correlations, coulomb_energy_ev};
 pub use error::ExpansionError;

@@ -67,7 +67,7 @@ fn compare(name: &str, exact: &ExactSpeciesPoint, point: &SpeciesPoint, formulas
     }
     for (row, want) in point.covariance.iter().zip(&exact.covariance) {
         for (got, want) in row.iter().zip(want) {
-            assert!((got - want / formulas).abs() < 0.02, "{name}: covariance {got} {}", want / formulas);
+            near("covariance", got.value, got.error, want / formulas);
         }
     }
 }

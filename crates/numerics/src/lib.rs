@@ -1,6 +1,7 @@
 //! Numerical building blocks on plain `f64`: dense solves, monotone interpolation, counter-based random streams, and
 //! statistics of correlated series. No units here; callers say theirs.
 
+pub mod blocks;
 pub mod dense;
 pub mod interpolation;
 pub mod nonnegative;
@@ -9,6 +10,7 @@ pub mod reweighting;
 pub mod spline;
 pub mod statistics;
 
+pub use blocks::Blocks;
 pub use dense::{Cholesky, DenseError, Matrix};
 pub use interpolation::{InterpolationError, Pchip};
 pub use nonnegative::{least_distance, nonnegative_least_squares};

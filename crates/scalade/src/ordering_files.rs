@@ -2,8 +2,10 @@
 
 use crate::error::ScaladeError;
 use crate::orderings::Orderings;
+use scalade_energetics::is_vacancy;
 use scalade_formats::{
-    FileFormat, InfoValue, StructureFormat, decode_structures, read_extxyz, read_frames_json, read_poscar,
+    FileFormat, Frame, InfoValue, StructureFormat, decode_structures, read_extxyz, read_frames_json,
+    read_poscar,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -63,6 +65,18 @@ pub(crate) fn first_structure(text: &str, name: &str) -> Result<scalade_crystal:
     };
     let first = frames.first().ok_or_else(|| ScaladeError::input(format!("{name} holds no structure")))?;
     first.structure().map_err(bad)
+}
+
+/// The frame without its vacant sites, which are no atoms. Properties of atoms are left off.
+pub(crate) fn without_vacancies(frame: &Frame) -> Frame {
+    let kept: Vec<usize> = (0..frame.species.len()).filter(|i| !is_vacancy(&frame.species[*i])).collect();
+    let mut out = frame.clone();
+    out.species = kept.iter().map(|i| frame.species[*i].clone()).collect();
+    if frame.positions_angstrom.len() == frame.species.len() {
+        out.positions_angstrom = kept.iter().map(|i| frame.positions_angstrom[*i]).collect();
+    }
+    out.arrays.clear();
+    out
 }
 
 /// Text of a file of structures.

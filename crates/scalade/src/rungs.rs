@@ -280,7 +280,7 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
     Ok(json!({
         "structures": fitted.report.mapped.len(),
         "diagnostics": diagnostics,
-        "excluded": fitted.report.excluded.iter().map(|e| json!({ "frame": e.frame + 1, "id": e.id, "reason": e.reason.to_string() })).collect::<Vec<_>>(),
+        "excluded": excluded(&fitted.report.excluded),
         "choice": fitted.choice.iter().map(|c| json!({
             "cutoffs_angstrom": c.cutoffs.0, "orbits": c.orbits, "leave_one_out_error_eV": c.leave_one_out_rmse_ev,
             "training_error_eV": c.training_rmse_ev,
@@ -291,7 +291,7 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
         "method": method_name(fit.method),
         "keeps_hull": fitted.keeps_hull,
         "penalty": fit.penalty,
-        "folds": fit.folds.map(|(count, error)| json!({ "count": count, "error_eV": error })),
+        "folds": folds(fit.folds),
         "rank": fit.rank,
         "columns": fit.columns,
         "not_told_apart": fit.dependent_orbits.iter().filter_map(|k| fit.interactions.get(*k)).map(|i| json!({
@@ -305,10 +305,21 @@ pub fn expand(fitted: &FittedExpansion) -> Result<Value, ScaladeError> {
     }))
 }
 
+/// Structures that were left out, and why.
+pub(crate) fn excluded(list: &[scalade_lattice::Excluded]) -> Value {
+    let one = |e: &scalade_lattice::Excluded| json!({ "frame": e.frame + 1, "id": e.id, "reason": e.reason.to_string() });
+    list.iter().map(one).collect()
+}
+
+/// Grouped folds with their error.
+pub(crate) fn folds(of: Option<(usize, f64)>) -> Value {
+    of.map_or(Value::Null, |(count, error)| json!({ "count": count, "error_eV": error }))
+}
+
 /// Writes an expansion as JSON, for model files.
 pub fn write_expansion(hamiltonian: &impl serde::Serialize, out: &Path) -> Result<(), ScaladeError> {
     let text = serde_json::to_string(hamiltonian).map_err(|e| ScaladeError::internal(e.to_string()))?;
-    std::fs::write(out, text).map_err(|e| ScaladeError::input(format!("cannot write {}: {e}", out.display())))
+    crate::runner::write_atomic(out, text.as_bytes())
 }
 
 /// Runs `work` with at most `jobs` threads (all cores for `None`).

@@ -104,12 +104,19 @@ fn bound(fitted: &FittedExpansion, found: &GroundStates, most_sites: usize) -> R
         })
         .collect::<Result<Vec<_>, _>>()
         .map_err(refused)?;
+    // A bound belongs above no arrangement: if it does, search and motif do not speak of one Hamiltonian.
+    if let Some((mu, gap, _)) = bounded.iter().find(|b| b.1 < -PROVEN_EV) {
+        return Err(ScaladeError::internal(format!(
+            "at mu = {mu} eV the bound lies {} eV per formula unit above an ordering that was found",
+            -gap
+        )));
+    }
     let edges: Vec<_> = pairs
         .iter()
         .filter_map(|pair| {
             let near = |b: &&(f64, f64, EnergyBound)| (b.0 - potential(pair)).abs() < 2.0 * SAME_POTENTIAL_EV;
             let (mu, gap, found) = bounded.iter().find(near)?;
-            Some((pair[0].site_fraction, pair[1].site_fraction, mu, *gap, found))
+            Some((pair[0].site_fraction, pair[1].site_fraction, mu, gap.max(0.0), found))
         })
         .collect();
     let largest = edges.iter().map(|e| e.3).fold(0.0, f64::max);

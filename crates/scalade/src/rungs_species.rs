@@ -3,7 +3,7 @@
 use crate::error::ScaladeError;
 use crate::orderings::Orderings;
 use crate::prim_file::read_prim;
-use crate::rungs::{FitRequest, method_name};
+use crate::rungs::{FitRequest, excluded, folds, method_name};
 use scalade_expansion::{ArrangementReport, SpeciesFit, arrange_frames, fit_species_expansion};
 use scalade_lattice::{Column, SolveSettings};
 use serde_json::{Value, json};
@@ -88,13 +88,13 @@ pub fn document(fitted: &FittedSpecies, request: &FitRequest) -> Value {
     json!({
         "structures": fitted.report.mapped.len(),
         "diagnostics": fit.diagnostics,
-        "excluded": fitted.report.excluded.iter().map(|e| json!({ "frame": e.frame + 1, "id": e.id, "reason": e.reason.to_string() })).collect::<Vec<_>>(),
+        "excluded": excluded(&fitted.report.excluded),
         "leave_one_out_error_eV": solution.leave_one_out_rmse(),
         "training_error_eV": solution.training_rmse(),
         "effective_parameters": solution.effective_parameters,
         "method": method_name(request.method),
         "penalty": solution.penalty,
-        "folds": solution.folds.map(|(count, error)| json!({ "count": count, "error_eV": error })),
+        "folds": folds(solution.folds),
         "rank": fit.columns.len() - solution.dependent_columns.len(),
         "columns": fit.columns.len(),
         "sites": hamiltonian.sites.iter().map(|s| json!({ "fractional": s.fractional, "species": s.species })).collect::<Vec<_>>(),

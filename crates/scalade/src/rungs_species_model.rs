@@ -4,9 +4,9 @@
 //! chemical potentials, temperatures first; weights are exp(-(E - sum_s mu_s N_s)/kT), N_s counted on the sites with a choice.
 
 use crate::error::ScaladeError;
-use crate::ordering_files::first_structure;
+use crate::ordering_files::{first_structure, without_vacancies};
 use crate::orderings::read_text;
-use crate::runner::Failure;
+use crate::runner::{Failure, write_atomic};
 use crate::species_model_file::{SpeciesModelFile, Start};
 use rayon::prelude::*;
 use scalade_crystal::{SiteGrid, Structure};
@@ -16,7 +16,7 @@ use scalade_expansion::montecarlo::{
     sample_species, tile,
 };
 use scalade_formats::{Frame, InfoValue, write_extxyz};
-use scalade_handoff::{SpeciesHamiltonian, VACANT};
+use scalade_handoff::SpeciesHamiltonian;
 use scalade_lattice::model::cpu_seconds;
 use scalade_lattice::{Estimate, MappingSettings, SiteChoice, SiteChoices};
 use serde_json::{Map, Value, json};
@@ -104,7 +104,7 @@ pub(crate) fn run(
         return Ok(Value::Object(document));
     }
     let message = format!(
-        "not converged, partial result kept: {} missed the precision of {:e} eV per formula unit; raise max_moves or precision",
+        "not converged, partial result kept: {} missed the precision of {:e} eV per formula unit, or moved too little for its error to mean much (see acceptance); raise max_moves, precision or temperature",
         missed.join(", "),
         file.precision_ev
     );
@@ -257,7 +257,11 @@ fn point(model: &Model, run: &SpeciesRunSettings, p: &SpeciesPoint) -> Value {
         "energy_per_formula_eV": estimate(p.energy_ev),
         "energy_per_site": estimate(Estimate { value: per_site * p.energy_ev.value, error: per_site * p.energy_ev.error }),
         "heat_capacity_per_formula": estimate(p.heat_capacity),
-        "covariance": { "species": names, "per_formula": p.covariance },
+        "covariance": {
+            "species": names,
+            "per_formula": p.covariance.iter().map(|row| row.iter().map(|c| c.value).collect()).collect::<Vec<Vec<f64>>>(),
+            "std_error": p.covariance.iter().map(|row| row.iter().map(|c| c.error).collect()).collect::<Vec<Vec<f64>>>(),
+        },
         "sublattices": p.occupancies.iter().map(|o| json!({ "sublattice": o.sublattice, "shares": shares(&o.shares) })).collect::<Vec<_>>(),
         "charge": p.charge,
         "acceptance": p.acceptance,
@@ -315,19 +319,16 @@ fn write_arrangements(
         for (index, s) in p.arrangement.iter().enumerate() {
             let site = grid.site(index);
             let sublattice = &model.hamiltonian.sites[site.basis];
-            let name = &sublattice.species[usize::from(*s)];
-            if name != VACANT {
-                species.push(name.clone());
-                fractional.push(std::array::from_fn(|a| {
-                    (sublattice.fractional[a] + f64::from(site.cell[a])) / dims[a] as f64
-                }));
-            }
+            species.push(sublattice.species[usize::from(*s)].clone());
+            fractional.push(std::array::from_fn(|a| {
+                (sublattice.fractional[a] + f64::from(site.cell[a])) / dims[a] as f64
+            }));
         }
         let structure = Structure::new(vectors, species, fractional).map_err(|e| input(&e))?;
-        let mut frame = Frame::from_structure(&structure);
+        let mut frame = without_vacancies(&Frame::from_structure(&structure));
         frame.info.insert("temperature_K".into(), InfoValue::Float(run.temperature_k));
         frames.push(frame);
     }
     let text = write_extxyz(&frames).map_err(|e| input(&e))?;
-    std::fs::write(out, text).map_err(|e| input(&e))
+    write_atomic(out, text.as_bytes())
 }

@@ -1,11 +1,12 @@
 //! `sqs`: a special quasi-random structure.
 
 use crate::error::ScaladeError;
+use crate::ordering_files::without_vacancies;
 use crate::rungs_enumerate::{ParentRequest, assignment, refused};
 use crate::runner::write_atomic;
 use scalade_crystal::Structure;
 use scalade_crystal::enumeration::{
-    Fraction, QuasirandomCell, QuasirandomSearch, QuasirandomSettings, VACANCY, special_quasirandom,
+    Fraction, QuasirandomCell, QuasirandomSearch, QuasirandomSettings, special_quasirandom,
 };
 use scalade_formats::{Frame, InfoValue, write_extxyz};
 use serde_json::{Value, json};
@@ -109,14 +110,7 @@ pub fn sqs(request: &QuasirandomRequest) -> Result<Value, ScaladeError> {
 
 /// Writes a structure without its vacancies.
 fn write(structure: &Structure, deviation: f64, out: &Path) -> Result<(), ScaladeError> {
-    let kept = || (0..structure.len()).filter(|a| structure.species()[*a] != VACANCY);
-    let atoms = Structure::new(
-        *structure.lattice_angstrom(),
-        kept().map(|a| structure.species()[a].clone()).collect(),
-        kept().map(|a| structure.fractional()[a]).collect(),
-    )
-    .map_err(|e| input(e.to_string()))?;
-    let mut frame = Frame::from_structure(&atoms);
+    let mut frame = without_vacancies(&Frame::from_structure(structure));
     frame.info.insert("id".into(), InfoValue::Text("sqs".into()));
     frame.info.insert("deviation".into(), InfoValue::Float(deviation));
     let text = write_extxyz(&[frame]).map_err(|e| input(e.to_string()))?;

@@ -14,6 +14,7 @@ mod motif;
 mod polynomial;
 
 use crate::error::ExpansionError;
+use crate::site_span::SiteSpan;
 use microlp::{ComparisonOp, LinearExpr, OptimizationDirection, Problem};
 use motif::Motif;
 use scalade_handoff::SpeciesHamiltonian;
@@ -73,7 +74,7 @@ impl<'a> GroundStateBound<'a> {
     }
 
     /// A lower bound on E - sum_s mu_s N_s per cell over all arrangements, N_s counted on the sites with a choice. `known_ev` is the best value known (an
-    /// upper bound): rounds end where the bound comes close enough to it.
+    /// upper bound): rounds end where the bound comes close enough to it. A bound above it, beyond rounding, would mean that it belongs to no arrangement.
     pub fn at(
         &self,
         chemical_potentials_ev: &BTreeMap<String, f64>,
@@ -114,9 +115,8 @@ impl<'a> Program<'a> {
             shifts.extend(class.places[1..].iter().map(|place| [class.places[0], *place]));
         }
         for (basis, site) in hamiltonian.sites.iter().enumerate().filter(|(_, s)| s.species.len() > 1) {
-            let energies: Vec<f64> =
-                site.species.iter().map(|s| -mus.get(s).copied().unwrap_or(0.0)).collect();
-            let expanded = crate::montecarlo::expand_on_site(site, &energies)?;
+            let energies = site.species.iter().map(|s| -mus.get(s).copied().unwrap_or(0.0));
+            let expanded = SiteSpan::new(site)?.of_values(energies);
             widest = expanded[1..].iter().fold(widest, |w, c| w.max(c.abs()));
             even[0] += expanded[0];
             let positions = &motif.positions[basis];
@@ -209,7 +209,6 @@ impl<'a> Program<'a> {
             reach = solution.var_value(theta);
             outer = shares.iter().map(|v| solution.var_value(*v)).collect();
         }
-        best.bound_ev = best.bound_ev.min(known_ev);
         Ok(best)
     }
 }

@@ -1,8 +1,9 @@
 //! Terms of an expansion on a periodic grid, as each sublattice sees them.
 
 use crate::error::ExpansionError;
+use crate::site_span::SiteSpan;
 use scalade_crystal::{LatticeSite, SiteGrid};
-use scalade_handoff::{SpeciesHamiltonian, SpeciesSite};
+use scalade_handoff::SpeciesHamiltonian;
 use std::collections::BTreeMap;
 
 /// Most table entries (cells times neighbours) of a sublattice.
@@ -130,73 +131,6 @@ impl Table {
     }
 }
 
-/// Products of site functions of one site as sums of site functions: phi_a phi_b ... = d_0 + sum_f d_f phi_f.
-struct Products<'a> {
-    site: &'a SpeciesSite,
-    /// Inverse of the matrix of all site functions, the constant first: `[function][species]`.
-    inverse: Vec<Vec<f64>>,
-}
-
-impl<'a> Products<'a> {
-    fn new(site: &'a SpeciesSite) -> Result<Self, ExpansionError> {
-        let m = site.species.len();
-        let matrix: Vec<Vec<f64>> = (0..m)
-            .map(|s| std::iter::once(1.0).chain(site.functions.iter().map(|f| f[s])).collect())
-            .collect();
-        let inverse = invert(matrix).ok_or_else(|| {
-            crate::error::prim(format!(
-                "the site functions of [{}] do not tell these species apart",
-                site.species.join(", ")
-            ))
-        })?;
-        Ok(Self { site, inverse })
-    }
-
-    /// d_0, d_1 ... of a product of functions (counted from 1).
-    fn expand(&self, functions: &[usize]) -> Vec<f64> {
-        let value = |s: usize| functions.iter().map(|f| self.site.functions[f - 1][s]).product::<f64>();
-        self.of_values(&(0..self.site.species.len()).map(value).collect::<Vec<f64>>())
-    }
-
-    /// d_0, d_1 ... of a value for each species.
-    fn of_values(&self, values: &[f64]) -> Vec<f64> {
-        self.inverse.iter().map(|row| row.iter().zip(values).map(|(w, v)| w * v).sum()).collect()
-    }
-}
-
-/// A quantity given for each species of a site as a sum of its site functions: d_0, d_1 ... with q(s) = d_0 + sum_f d_f phi_f(s).
-pub(crate) fn expand_on_site(site: &SpeciesSite, values: &[f64]) -> Result<Vec<f64>, ExpansionError> {
-    if values.len() != site.species.len() {
-        let (expected, got) = (site.species.len(), values.len());
-        return Err(ExpansionError::Length { what: "values by species", expected, got });
-    }
-    Ok(Products::new(site)?.of_values(values))
-}
-
-/// Inverse by elimination with row pivoting; `None` where it is singular.
-fn invert(mut a: Vec<Vec<f64>>) -> Option<Vec<Vec<f64>>> {
-    let n = a.len();
-    let mut out: Vec<Vec<f64>> =
-        (0..n).map(|i| (0..n).map(|j| f64::from(u8::from(i == j))).collect()).collect();
-    for k in 0..n {
-        let pivot = (k..n).max_by(|i, j| a[*i][k].abs().total_cmp(&a[*j][k].abs()))?;
-        if a[pivot][k].abs() < 1e-10 {
-            return None;
-        }
-        a.swap(k, pivot);
-        out.swap(k, pivot);
-        let scale = 1.0 / a[k][k];
-        a[k].iter_mut().chain(&mut out[k]).for_each(|v| *v *= scale);
-        let (row, inverse_row) = (a[k].clone(), out[k].clone());
-        for i in (0..n).filter(|i| *i != k) {
-            let factor = a[i][k];
-            a[i].iter_mut().zip(&row).for_each(|(v, r)| *v -= factor * r);
-            out[i].iter_mut().zip(&inverse_row).for_each(|(v, r)| *v -= factor * r);
-        }
-    }
-    Some(out)
-}
-
 /// Sites of cell 0's terms by their index in the grid, with a site function each, sites distinct.
 type GridTerm = Vec<(usize, usize)>;
 
@@ -207,7 +141,7 @@ fn grid_terms(
     coefficients_ev: &[f64],
     grid: &SiteGrid,
 ) -> Result<BTreeMap<GridTerm, f64>, ExpansionError> {
-    let products: Vec<Products> = hamiltonian.sites.iter().map(Products::new).collect::<Result<_, _>>()?;
+    let spans: Vec<SiteSpan> = hamiltonian.sites.iter().map(SiteSpan::new).collect::<Result<_, _>>()?;
     let mut out: BTreeMap<GridTerm, f64> = BTreeMap::new();
     *out.entry(Vec::new()).or_default() += coefficients_ev[0];
     for (orbit, coefficient) in hamiltonian.orbits.iter().zip(&coefficients_ev[1..]) {
@@ -223,8 +157,8 @@ fn grid_terms(
             for (site, functions) in by_site {
                 let shares = match functions.as_slice() {
                     [single] => vec![(*single, 1.0)],
-                    several => products[site % grid.basis()]
-                        .expand(several)
+                    several => spans[site % grid.basis()]
+                        .of_product(several)
                         .into_iter()
                         .enumerate()
                         .filter(|(_, share)| share.abs() > NOTHING)

@@ -89,6 +89,14 @@ impl SpeciesEnergy {
         &self.species
     }
 
+    /// Charge of the box, elementary charges; 0 without charges.
+    pub fn charge(&self) -> f64 {
+        let of = |(site, s): (usize, &u8)| {
+            self.sites[self.sublattice(site)].charges.get(usize::from(*s)).copied().unwrap_or(0.0)
+        };
+        self.species.iter().enumerate().map(of).sum()
+    }
+
     /// Sublattice of a site.
     #[inline]
     pub fn sublattice(&self, site: usize) -> usize {

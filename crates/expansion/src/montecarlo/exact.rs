@@ -53,7 +53,7 @@ pub fn exact_point(
             limit: MOST_STATES as usize,
         });
     }
-    let kept = Kept::of(&mover, energy);
+    let conserved = Conserved::of(&mover, energy);
     let start = energy.species().to_vec();
     let mut sum = Sum::new(&mover, BOLTZMANN_EV_PER_K * temperature_k);
     for site in &mover.sites {
@@ -61,8 +61,8 @@ pub fn exact_point(
     }
     energy.recompute();
     loop {
-        let counts = counts(&mover, energy);
-        if kept.holds(energy, &counts) {
+        let counts = mover.counts(energy);
+        if conserved.holds(energy, &counts) {
             sum.add(energy.energy_ev(), &counts);
         }
         let mut digit = 0;
@@ -84,38 +84,18 @@ pub fn exact_point(
     sum.finish(&mover)
 }
 
-pub(super) fn counts(mover: &Mover, energy: &SpeciesEnergy) -> Vec<f64> {
-    let mut out = vec![0.0; mover.names.len()];
-    let sublattices = energy.sublattices();
-    for (site, s) in energy.species().iter().enumerate() {
-        let basis = energy.sublattice(site);
-        if sublattices[basis].species.len() > 1 {
-            out[mover.number[basis][usize::from(*s)]] += 1.0;
-        }
-    }
-    out
-}
-
-pub(super) fn charge(energy: &SpeciesEnergy) -> f64 {
-    let sublattices = energy.sublattices();
-    let of = |(site, s): (usize, &u8)| {
-        sublattices[energy.sublattice(site)].charges.get(usize::from(*s)).copied().unwrap_or(0.0)
-    };
-    energy.species().iter().enumerate().map(of).sum()
-}
-
 /// What all arrangements have in common.
-enum Kept {
+enum Conserved {
     Nothing,
     Charge(f64),
     Numbers(Vec<f64>),
 }
 
-impl Kept {
+impl Conserved {
     fn of(mover: &Mover, energy: &SpeciesEnergy) -> Self {
         match (mover.is_open(), mover.is_neutral()) {
-            (false, _) => Self::Numbers(counts(mover, energy)),
-            (true, true) => Self::Charge(charge(energy)),
+            (false, _) => Self::Numbers(mover.counts(energy)),
+            (true, true) => Self::Charge(energy.charge()),
             (true, false) => Self::Nothing,
         }
     }
@@ -123,7 +103,7 @@ impl Kept {
     fn holds(&self, energy: &SpeciesEnergy, counts: &[f64]) -> bool {
         match self {
             Self::Nothing => true,
-            Self::Charge(wanted) => (charge(energy) - wanted).abs() < 1e-9,
+            Self::Charge(wanted) => (energy.charge() - wanted).abs() < 1e-9,
             Self::Numbers(wanted) => wanted == counts,
         }
     }

@@ -9,7 +9,6 @@ mod recorder;
 mod run;
 mod start;
 
-pub(crate) use compiled::expand_on_site;
 pub use energy::SpeciesEnergy;
 pub use exact::{ExactSpeciesPoint, exact_point};
 pub use moves::{MoveRules, Reservoir};

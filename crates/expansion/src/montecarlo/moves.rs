@@ -16,7 +16,8 @@ pub enum Reservoir {
     Open {
         /// Chemical potentials, eV; 0 for species that are not named.
         chemical_potentials_ev: BTreeMap<String, f64>,
-        /// Whether the charge of the box stays what it is: moves then change several sites at once.
+        /// Whether the charge of the box stays what it is: moves then change up to three sites at once, and exchange species. Arrangements that only
+        /// four or more changes together connect are not reached from one another.
         neutral: bool,
     },
 }
@@ -123,6 +124,18 @@ impl Mover {
         }
         let place = sublattices.iter().map(place).collect();
         Ok(Self { names, number, place, allowed, sites, charges, mu, open, neutral })
+    }
+
+    /// Numbers of all species on the sites with a choice.
+    pub(super) fn counts(&self, energy: &SpeciesEnergy) -> Vec<f64> {
+        let mut out = vec![0.0; self.names.len()];
+        for (site, s) in energy.species().iter().enumerate() {
+            let basis = energy.sublattice(site);
+            if energy.sublattices()[basis].species.len() > 1 {
+                out[self.number[basis][usize::from(*s)]] += 1.0;
+            }
+        }
+        out
     }
 
     /// Chemical potentials by number of the species, eV.

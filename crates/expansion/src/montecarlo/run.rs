@@ -1,17 +1,18 @@
 //! Sampling of a box at given conditions to a wanted precision.
 
 use super::energy::SpeciesEnergy;
-use super::exact::counts;
 use super::moves::{MoveRules, Mover, Reservoir};
-use super::recorder::{Kept, Recorder};
+use super::recorder::Kept;
 use crate::error::ExpansionError;
 use rayon::prelude::*;
 use scalade_lattice::{BOLTZMANN_EV_PER_K, Estimate, LatticeError};
-use scalade_numerics::{Philox, variance};
+use scalade_numerics::{Blocks, Philox, variance};
 
 const STREAM_MOVES: u32 = 0x5801;
 /// Independent boxes of a point.
 const REPLICAS: usize = 4;
+/// Blocks kept of a run.
+const MOST_BLOCKS: usize = 1024;
 /// Records before the first look at errors.
 const FIRST_RECORDS: u64 = 64;
 /// Records between looks that boxes make by themselves.
@@ -20,8 +21,9 @@ const RECORDS_AT_ONCE: u64 = 32;
 const LEAST_TIMES: f64 = 30.0;
 /// Temperatures of the annealing, and sweeps at each.
 const ANNEALING: [u32; 2] = [24, 8];
-/// Accepted moves that a run has to hold, unless what it did not see is known to be small.
-const LEAST_ACCEPTED: u64 = 100;
+/// Accepted moves that a run has to hold: so many, and so many for each site that may change. Errors from fewer, which come in bursts, mean little.
+const LEAST_ACCEPTED: u64 = 1000;
+const LEAST_ACCEPTED_PER_SITE: u64 = 10;
 /// Largest drift of the increments, eV per site.
 const LARGEST_DRIFT_EV: f64 = 1e-9;
 
@@ -65,7 +67,7 @@ pub struct SpeciesPoint {
     /// Species of sites with a choice, with their numbers.
     pub composition: Vec<(String, Estimate)>,
     /// Covariances of these numbers: kT dN_s/dmu_t.
-    pub covariance: Vec<Vec<f64>>,
+    pub covariance: Vec<Vec<Estimate>>,
     /// Mean occupancies of the sublattices with a choice.
     pub occupancies: Vec<SublatticeOccupancy>,
     /// Charge of the box, elementary charges, where the species carry charges and the charge stays.
@@ -168,7 +170,7 @@ impl Shift {
         let mut out = vec![0.0; layout.width()];
         let e = energy.energy_ev() - self.energy;
         (out[0], out[1]) = (e, e * e);
-        let counts = counts(mover, energy);
+        let counts = mover.counts(energy);
         let n: Vec<f64> = counts.iter().zip(&self.counts).map(|(n, o)| n - o).collect();
         for s in 0..n.len() {
             out[Layout::number(s)] = n[s];
@@ -195,7 +197,7 @@ impl Shift {
 
 /// Samples a box from its present arrangement: annealed from a temperature at which most moves are accepted, then run until the standard error of the
 /// energy is small enough or the moves are used up. Four independent boxes, whose spread counts where it is larger than the error that blocks show: boxes
-/// that are stuck apart do not converge. The result depends on the seed, not on the number of threads.
+/// that are stuck do not converge. The result depends on the seed, not on the number of threads.
 ///
 /// Errors: settings out of range, rules that leave nothing to move, increments that drift.
 pub fn sample_species(
@@ -223,11 +225,11 @@ pub fn sample_species(
     walkers.par_iter_mut().for_each(|walker| anneal(walker, &mover, kt));
     let shift = Shift {
         energy: walkers[0].energy.energy_ev(),
-        counts: counts(&mover, &walkers[0].energy),
+        counts: mover.counts(&walkers[0].energy),
         slots: slots(start),
     };
     let layout = Layout { species: mover.names.len(), slots: shift.slots.len() };
-    let mut recorder = Recorder::new(layout.record_width());
+    let mut blocks = Blocks::new(layout.record_width(), MOST_BLOCKS);
     let formulas = formula_units_per_cell * start.grid().cells() as f64;
     let mut next = FIRST_RECORDS;
     loop {
@@ -241,17 +243,20 @@ pub fn sample_species(
                 (0..=layout.species).map(|w| l[record][Layout::column(w)]).collect::<Vec<f64>>()
             };
             joined.extend(lists.iter().flat_map(lanes));
-            recorder.add(&joined);
+            for (open, value) in blocks.open().iter_mut().zip(&joined) {
+                *open += value;
+            }
+            blocks.end_record();
         }
         let moves: u64 = walkers.iter().map(|w| w.moves).sum();
         let out = moves >= settings.most_moves;
-        if recorder.records() < next && !out {
+        if blocks.records() < next && !out {
             continue;
         }
         // At records that grow by a half, so that stopping when errors are small does not select for small estimates.
         next += next / 2;
         let watched = (0..=mover.names.len()).map(Layout::column);
-        let Some(kept) = recorder.kept(watched) else { continue };
+        let Some(kept) = Kept::of(&blocks, watched) else { continue };
         let accepted = walkers.iter().map(|w| w.accepted).sum();
         let summary = Summary { kept, layout: &layout, shift: &shift, mover: &mover, formulas, kt, accepted };
         let done = summary.is_done(settings.precision_ev);
@@ -349,9 +354,9 @@ impl Summary<'_> {
 
     fn is_done(&self, precision_ev: f64) -> bool {
         let (_, blocked) = self.kept.blocked(|b| b[0]);
-        let moved = self.accepted >= LEAST_ACCEPTED || self.unseen_ev() / self.formulas <= precision_ev / 3.0;
+        let due = LEAST_ACCEPTED.max(LEAST_ACCEPTED_PER_SITE * self.mover.sites.len() as u64);
         self.mean_of(0).error / self.formulas <= precision_ev
-            && moved
+            && self.accepted >= due
             && blocked.plateau
             && self.kept.equilibrated()
             && self.kept.records() as f64 >= LEAST_TIMES * self.autocorrelation_time()
@@ -386,10 +391,6 @@ impl Summary<'_> {
         let composition = (0..n)
             .map(|s| (self.mover.names[s].clone(), per_formula(self.mean_of(s + 1), self.shift.counts[s])))
             .collect();
-        let mean = |s: usize| self.kept.mean(Layout::number(s));
-        let covariance = |s: usize, t: usize| {
-            (self.kept.mean(self.layout.product(s, t)) - mean(s) * mean(t)) / self.formulas
-        };
         let energy = &walkers[0].energy;
         let moves: u64 = walkers.iter().map(|w| w.moves).sum();
         let charges = energy.sublattices().iter().any(|s| !s.charges.is_empty());
@@ -399,9 +400,9 @@ impl Summary<'_> {
             energy_ev: per_formula(self.mean_of(0), self.shift.energy),
             heat_capacity: self.heat_capacity(),
             composition,
-            covariance: (0..n).map(|s| (0..n).map(|t| covariance(s, t)).collect()).collect(),
+            covariance: (0..n).map(|s| (0..n).map(|t| self.covariance(s, t)).collect()).collect(),
             occupancies: self.occupancies(energy),
-            charge: (charges && stays).then(|| super::exact::charge(energy)),
+            charge: (charges && stays).then(|| energy.charge()),
             moves,
             acceptance: self.accepted as f64 / moves.max(1) as f64,
             autocorrelation_time: self.autocorrelation_time(),
@@ -410,6 +411,16 @@ impl Summary<'_> {
             converged,
             arrangement: energy.species().to_vec(),
         }
+    }
+
+    /// Covariance of two numbers per formula unit, with the error of its linearisation.
+    fn covariance(&self, s: usize, t: usize) -> Estimate {
+        let (of_s, of_t) = (Layout::number(s), Layout::number(t));
+        let (mean_s, mean_t) = (self.kept.mean(of_s), self.kept.mean(of_t));
+        let product = self.layout.product(s, t);
+        let linear = self.kept.estimate(|b| b[product] - mean_s * b[of_t] - mean_t * b[of_s]);
+        let scale = 1.0 / self.formulas;
+        Estimate { value: scale * (linear.value + mean_s * mean_t), error: scale * linear.error }
     }
 
     fn occupancies(&self, energy: &SpeciesEnergy) -> Vec<SublatticeOccupancy> {

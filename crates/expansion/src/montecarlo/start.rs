@@ -116,8 +116,7 @@ fn distribute(
                     end = Some(b);
                     break;
                 }
-                for (s, row) in flow.iter().enumerate().filter(|(_, row)| row[b] > 0) {
-                    let _ = row;
+                for s in (0..flow.len()).filter(|s| flow[*s][b] > 0) {
                     for other in (0..sublattices).filter(|o| takes(s, *o)) {
                         if from[other].is_none() {
                             from[other] = Some((s, b));

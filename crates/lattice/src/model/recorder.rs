@@ -2,7 +2,7 @@
 
 use super::multispin::Observed;
 use crate::{Estimate, transient};
-use scalade_numerics::{BlockedMean, blocked_mean, mean, variance};
+use scalade_numerics::{BlockedMean, Blocks, blocked_mean, mean, variance};
 use serde::{Deserialize, Serialize};
 
 /// Blocks kept; when there are more, neighbours are joined.
@@ -11,7 +11,8 @@ const MOST_BLOCKS: usize = 2048;
 const MANY_REPLICAS: usize = 8;
 
 /// Moments of a block: E, N, E^2, EN, N^2 about the shift, |m|, m^2, m^4.
-type Moments = [f64; 8];
+type Moments = [f64; MOMENTS];
+const MOMENTS: usize = 8;
 
 /// What a run at fixed conditions tells, per site.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,17 +49,11 @@ pub struct Recorder {
     sites: f64,
     replicas: usize,
     shift: Observed,
-    block: u64,
-    blocks: Vec<Moments>,
-    /// Mean E and N of each replica, by block.
-    lanes: Vec<f64>,
+    /// Moments, then E and N of each replica.
+    blocks: Blocks,
     /// Sums over the replicas of the record in progress.
     sums: Moments,
     shifted: bool,
-    open: Moments,
-    open_lanes: Vec<f64>,
-    opened: u64,
-    records: u64,
 }
 
 impl Recorder {
@@ -68,26 +63,20 @@ impl Recorder {
             sites: sites as f64,
             replicas,
             shift: Observed::default(),
-            block: 1,
-            blocks: Vec::new(),
-            lanes: Vec::new(),
-            sums: [0.0; 8],
+            blocks: Blocks::new(MOMENTS + 2 * replicas, MOST_BLOCKS),
+            sums: [0.0; MOMENTS],
             shifted: false,
-            open: [0.0; 8],
-            open_lanes: vec![0.0; 2 * replicas],
-            opened: 0,
-            records: 0,
         }
     }
 
     /// Records so far.
     pub fn records(&self) -> u64 {
-        self.records
+        self.blocks.records()
     }
 
     /// Adds one record: an entry per replica.
     pub fn add(&mut self, observed: &[Observed]) {
-        if self.records == 0 {
+        if self.records() == 0 {
             let n = observed.len().max(1) as f64;
             self.shift = Observed {
                 energy: (observed.iter().map(|o| o.energy).sum::<f64>() / n).round(),
@@ -113,48 +102,18 @@ impl Recorder {
         for (sum, term) in self.sums.iter_mut().zip(terms) {
             *sum += share * term;
         }
-        self.open_lanes[2 * replica] += share * e;
-        self.open_lanes[2 * replica + 1] += share * n;
+        let lane = &mut self.blocks.open()[MOMENTS + 2 * replica..];
+        lane[0] += share * e;
+        lane[1] += share * n;
     }
 
     /// Ends a record.
     pub fn end_record(&mut self) {
-        self.records += 1;
-        for (open, sum) in self.open.iter_mut().zip(self.sums) {
+        for (open, sum) in self.blocks.open().iter_mut().zip(self.sums) {
             *open += sum / self.replicas as f64;
         }
-        self.sums = [0.0; 8];
-        self.opened += 1;
-        if self.opened == self.block {
-            self.close();
-        }
-    }
-
-    fn close(&mut self) {
-        let scale = 1.0 / self.block as f64;
-        self.blocks.push(self.open.map(|v| v * scale));
-        self.lanes.extend(self.open_lanes.iter().map(|v| v * scale));
-        self.open = [0.0; 8];
-        self.open_lanes.fill(0.0);
-        self.opened = 0;
-        if self.blocks.len() == MOST_BLOCKS {
-            self.blocks = self
-                .blocks
-                .chunks_exact(2)
-                .map(|p| std::array::from_fn(|i| 0.5 * (p[0][i] + p[1][i])))
-                .collect();
-            let width = 2 * self.replicas;
-            self.lanes = self
-                .lanes
-                .chunks_exact(2 * width)
-                .flat_map(|p| (0..width).map(|i| 0.5 * (p[i] + p[i + width])))
-                .collect();
-            self.block *= 2;
-        }
-    }
-
-    fn column(&self, from: usize, of: impl Fn(&Moments) -> f64) -> Vec<f64> {
-        self.blocks[from..].iter().map(of).collect()
+        self.sums = [0.0; MOMENTS];
+        self.blocks.end_record();
     }
 
     /// Standard error of the mean over replicas, if there are enough of them.
@@ -162,14 +121,8 @@ impl Recorder {
         if self.replicas < MANY_REPLICAS {
             return 0.0;
         }
-        let width = 2 * self.replicas;
-        let kept = &self.lanes[from * width..];
-        let means: Vec<f64> = (0..self.replicas)
-            .map(|r| {
-                let lane: Vec<f64> = kept.iter().skip(2 * r + which).step_by(width).copied().collect();
-                mean(&lane)
-            })
-            .collect();
+        let lane = |r: usize| self.blocks.column(from, |b| b[MOMENTS + 2 * r + which]);
+        let means: Vec<f64> = (0..self.replicas).map(|r| mean(&lane(r))).collect();
         (variance(&means) / self.replicas as f64).sqrt()
     }
 
@@ -178,17 +131,18 @@ impl Recorder {
         if self.blocks.len() < 16 {
             return None;
         }
-        let cut = transient(&self.column(0, |b| b[0])).max(transient(&self.column(0, |b| b[1])));
-        let kept = (self.blocks.len() - cut) as u64 * self.block;
-        let means: Moments = std::array::from_fn(|i| mean(&self.column(cut, |b| b[i])));
+        let cut =
+            transient(&self.blocks.column(0, |b| b[0])).max(transient(&self.blocks.column(0, |b| b[1])));
+        let kept = (self.blocks.len() - cut) as u64 * self.blocks.block();
+        let means: Moments = std::array::from_fn(|i| mean(&self.blocks.column(cut, |b| b[i])));
         let [e, n, ee, en, nn, m, mm, mmmm] = means;
-        let of_e = blocked_mean(&self.column(cut, |b| b[0]));
-        let of_n = blocked_mean(&self.column(cut, |b| b[1]));
+        let of_e = blocked_mean(&self.blocks.column(cut, |b| b[0]));
+        let of_n = blocked_mean(&self.blocks.column(cut, |b| b[1]));
         // Replicas that do not mix show in their spread, slow modes of all of them in the blocks: the larger counts.
         let error = |blocked: &BlockedMean, which| blocked.standard_error.max(self.spread(cut, which));
         let (error_e, error_n) = (error(&of_e, 0), error(&of_n, 1));
         // Error of a function of the means: that of the series of its linearisation.
-        let linear = |of: &dyn Fn(&Moments) -> f64| blocked_mean(&self.column(cut, of)).standard_error;
+        let linear = |of: &dyn Fn(&[f64]) -> f64| blocked_mean(&self.blocks.column(cut, of)).standard_error;
         let (size, kt2) = (self.sites, kt * kt);
         let var_e = (ee - e * e).max(0.0);
         let var_n = (nn - n * n).max(0.0) + error_n * error_n;
@@ -215,7 +169,7 @@ impl Recorder {
                 0.5
             },
             kept,
-            discarded: cut as u64 * self.block,
+            discarded: cut as u64 * self.blocks.block(),
             replicas: self.replicas,
             equilibrated: cut * 2 < self.blocks.len() - self.blocks.len() / 20,
             plateau: of_e.plateau && of_n.plateau,

@@ -6,10 +6,12 @@
 mod process;
 
 use crate::error::ScaladeError;
+use crate::ordering_files::without_vacancies;
 use crate::orderings::METHOD_KEYS;
 use crate::orderings::Orderings;
 use crate::runner::{Failure, write_atomic};
 use process::{Driver, Lost};
+use scalade_energetics::element_of_species;
 use scalade_formats::{Frame, InfoValue, atomic_number, write_extxyz};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -67,22 +69,6 @@ fn options(list: &[String]) -> Result<BTreeMap<String, Value>, ScaladeError> {
         .collect()
 }
 
-/// Symbols of vacant sites, which are no atoms.
-const VACANT: [&str; 4] = ["X", "Va", "Vac", "Vacancy"];
-
-/// The frame without its vacant sites.
-fn without_vacancies(frame: &Frame) -> Frame {
-    let mut out = frame.clone();
-    let kept: Vec<usize> =
-        (0..frame.species.len()).filter(|i| !VACANT.contains(&frame.species[*i].as_str())).collect();
-    out.species = kept.iter().map(|i| frame.species[*i].clone()).collect();
-    if frame.positions_angstrom.len() == frame.species.len() {
-        out.positions_angstrom = kept.iter().map(|i| frame.positions_angstrom[*i]).collect();
-    }
-    out.arrays.clear();
-    out
-}
-
 /// The job of a frame: atomic numbers, positions, cell.
 fn job(frame: &Frame) -> Result<Value, ScaladeError> {
     let place = || format!("{} ({})", frame.id(), frame.place());
@@ -96,7 +82,7 @@ fn job(frame: &Frame) -> Result<Value, ScaladeError> {
     let numbers = frame
         .species
         .iter()
-        .map(|s| atomic_number(s).ok_or_else(|| bad(&format!("{s} is no element"))))
+        .map(|s| atomic_number(element_of_species(s)).ok_or_else(|| bad(&format!("{s} is no element"))))
         .collect::<Result<Vec<u64>, _>>()?;
     Ok(json!({ "numbers": numbers, "positions": frame.positions_angstrom, "cell": cell }))
 }

@@ -27,7 +27,7 @@ impl Default for ExpandKind {
         };
         let spec = KindSpec::new(
             "expand",
-            1,
+            2,
             Scale::Atomic,
             "Cluster expansion of the energies of orderings",
         )

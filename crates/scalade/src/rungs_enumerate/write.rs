@@ -5,10 +5,9 @@
 
 use super::{input, refused};
 use crate::error::ScaladeError;
+use crate::ordering_files::without_vacancies;
 use crate::runner::write_atomic;
-use scalade_crystal::enumeration::{
-    Cursor, DerivativeStructure, DerivativeStructures, StructureStream, VACANCY,
-};
+use scalade_crystal::enumeration::{Cursor, DerivativeStructure, DerivativeStructures, StructureStream};
 use scalade_formats::{Frame, InfoValue, write_extxyz};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -139,11 +138,7 @@ fn frame_text(
     found: &DerivativeStructure,
 ) -> Result<Option<String>, ScaladeError> {
     let structure = structures.structure(found).map_err(|e| refused(&e))?;
-    let mut frame = Frame::from_structure(&structure);
-    let kept: Vec<bool> = frame.species.iter().map(|s| s != VACANCY).collect();
-    let mut keep = kept.iter();
-    frame.positions_angstrom.retain(|_| keep.next().copied().unwrap_or(true));
-    frame.species.retain(|s| s != VACANCY);
+    let mut frame = without_vacancies(&Frame::from_structure(&structure));
     if frame.species.is_empty() {
         return Ok(None);
     }
