@@ -15,6 +15,6 @@ pub use dense::{Cholesky, DenseError, Matrix};
 pub use interpolation::{InterpolationError, Pchip};
 pub use nonnegative::{least_distance, nonnegative_least_squares};
 pub use philox::{Philox, philox4x32};
-pub use reweighting::{ReweightedPoint, Reweighting, ReweightingError, SampledState};
+pub use reweighting::{Combination, ReweightedPoint, Reweighting, ReweightingError, SampledState};
 pub use spline::CubicSpline;
 pub use statistics::{BlockedMean, blocked_mean, mean, ordered_sum, variance};
