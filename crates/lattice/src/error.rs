@@ -67,6 +67,9 @@ pub enum LatticeError {
         /// The first of them.
         structures: String,
     },
+    /// Points that cannot be reweighted together.
+    #[error("reweighting: {0}")]
+    Reweighting(Box<scalade_numerics::ReweightingError>),
     /// A table that cannot be interpolated.
     #[error("{what}: {source}")]
     Table {

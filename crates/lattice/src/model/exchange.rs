@@ -31,8 +31,10 @@ pub(super) fn sample_exchanging<M: Counted>(
         .map(|i| HeatBath::new(model, conditions[*i], settings.seed, *i as u32))
         .collect::<Result<Vec<_>, _>>()?;
     let replicas = walkers[0].kernel.replicas();
-    let mut progress: Vec<Progress> =
-        order.iter().map(|_| Progress::new(model.sites(), replicas, walkers[0].kernel.cost())).collect();
+    let mut progress: Vec<Progress> = order
+        .iter()
+        .map(|_| Progress::new(model.sites(), replicas, walkers[0].kernel.cost(), settings))
+        .collect();
     let mut observed: Vec<Vec<Observed>> = vec![Vec::new(); order.len()];
     let mut random = Words::new(settings.seed, STREAM_EXCHANGE, 0);
     let mut ladder = Ladder::new(order.iter().map(|i| conditions[*i]).collect());

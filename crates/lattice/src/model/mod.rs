@@ -34,7 +34,9 @@ mod local;
 mod multispin;
 mod recorder;
 mod rejection_free;
+mod reweight;
 mod run;
+mod samples;
 mod stencil;
 mod wolff;
 
@@ -46,9 +48,11 @@ pub use local::{Chains, Configuration, Law, PairConfiguration, PairTables, Scrat
 pub use multispin::{Multispin, Observed};
 pub use recorder::{PointSummary, Recorder};
 pub use rejection_free::RejectionFree;
+pub use reweight::{FEWEST_EFFECTIVE_SAMPLES, FreeEnergyCurve, Reweighted, ReweightedAverages, reweight};
 pub use run::{
     Algorithm, Condition, RunSettings, SampledPoint, hot, sample, sample_canonical, sample_chains,
     sample_counted, sample_laws,
 };
+pub use samples::Samples;
 pub use stencil::Stencil;
 pub use wolff::Wolff;

@@ -1,6 +1,7 @@
 //! Averages, fluctuations and their errors from replicas that are sampled side by side.
 
 use super::multispin::Observed;
+use super::samples::{Samples, Thinned};
 use crate::{Estimate, transient};
 use scalade_numerics::{BlockedMean, Blocks, blocked_mean, mean, variance};
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,11 @@ pub struct Recorder {
     /// Sums over the replicas of the record in progress.
     sums: Moments,
     shifted: bool,
+    /// The replicas as last seen.
+    last: Vec<Observed>,
+    /// Whether records are averages over their time.
+    averaged: bool,
+    thinned: Option<Thinned>,
 }
 
 impl Recorder {
@@ -66,7 +72,22 @@ impl Recorder {
             blocks: Blocks::new(MOMENTS + 2 * replicas, MOST_BLOCKS),
             sums: [0.0; MOMENTS],
             shifted: false,
+            last: vec![Observed::default(); replicas],
+            averaged: false,
+            thinned: None,
         }
+    }
+
+    /// The same that also keeps up to `most` single configurations (0: none).
+    #[must_use]
+    pub fn keeping(mut self, most: usize) -> Self {
+        self.thinned = (most > 0).then(|| Thinned::new(self.replicas, most));
+        self
+    }
+
+    /// The configurations kept after the transient that a summary of this recorder found.
+    pub fn samples(&self, summary: &PointSummary) -> Option<Samples> {
+        self.thinned.as_ref().map(|t| t.after(summary, self.sites, self.averaged))
     }
 
     /// Records so far.
@@ -90,7 +111,8 @@ impl Recorder {
         self.end_record();
     }
 
-    /// Adds a part of a record of one replica; the shares of each replica add up to 1.
+    /// Adds a part of a record of one replica; the shares of each replica add up to 1. The part that comes last is the configuration at the end of the
+    /// record, which is the one that may be kept.
     pub fn add_share(&mut self, replica: usize, o: Observed, share: f64) {
         if !self.shifted {
             self.shift = Observed { energy: o.energy.round(), occupied: o.occupied };
@@ -105,6 +127,8 @@ impl Recorder {
         let lane = &mut self.blocks.open()[MOMENTS + 2 * replica..];
         lane[0] += share * e;
         lane[1] += share * n;
+        self.averaged |= share < 1.0;
+        self.last[replica] = o;
     }
 
     /// Ends a record.
@@ -114,6 +138,9 @@ impl Recorder {
         }
         self.sums = [0.0; MOMENTS];
         self.blocks.end_record();
+        if let Some(thinned) = &mut self.thinned {
+            thinned.take(&self.last);
+        }
     }
 
     /// Standard error of the mean over replicas, if there are enough of them.

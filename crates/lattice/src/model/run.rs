@@ -4,6 +4,7 @@ use super::local::{Chains, Configuration, Law, PairTables, ScratchConfiguration}
 use super::multispin::{Multispin, Observed};
 use super::recorder::{PointSummary, Recorder};
 use super::rejection_free::RejectionFree;
+use super::samples::Samples;
 use super::wolff::Wolff;
 use super::{Counted, PairModel, exchange};
 use crate::LatticeError;
@@ -64,6 +65,8 @@ pub struct RunSettings {
     pub algorithm: Algorithm,
     /// Whether neighbouring points exchange configurations.
     pub replica_exchange: bool,
+    /// Most single configurations of a point that are kept ([`SampledPoint::samples`]); 0 keeps none.
+    pub samples: usize,
 }
 
 impl Default for RunSettings {
@@ -74,6 +77,7 @@ impl Default for RunSettings {
             most_moves: 20_000_000_000,
             algorithm: Algorithm::Auto,
             replica_exchange: false,
+            samples: 0,
         }
     }
 }
@@ -106,6 +110,9 @@ pub struct SampledPoint {
     pub exchange_acceptance: Option<f64>,
     /// Whether the precision was reached by an equilibrated run that is long over its autocorrelation.
     pub converged: bool,
+    /// Single configurations, where the settings ask for them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub samples: Option<Samples>,
 }
 
 /// A sampler that gives one record at a time.
@@ -141,10 +148,10 @@ pub(super) struct Progress {
 
 impl Progress {
     /// `cost`: moves of the heat bath that cost as much as one of these.
-    pub(super) fn new(sites: usize, replicas: usize, cost: u64) -> Self {
+    pub(super) fn new(sites: usize, replicas: usize, cost: u64, settings: &RunSettings) -> Self {
         Self {
             cost,
-            recorder: Recorder::new(sites, replicas),
+            recorder: Recorder::new(sites, replicas).keeping(settings.samples),
             next: FIRST_RECORDS,
             looked: false,
             moves: 0,
@@ -406,7 +413,8 @@ pub fn sample_counted<M: Counted>(
     }
     let points = conditions.par_iter().enumerate().map(|(index, condition)| {
         let mut walker = HeatBath::new(model, *condition, settings.seed, index as u32)?;
-        let mut progress = Progress::new(model.sites(), walker.kernel.replicas(), walker.kernel.cost());
+        let mut progress =
+            Progress::new(model.sites(), walker.kernel.replicas(), walker.kernel.cost(), settings);
         let end = drive(&mut walker, &mut progress, *condition, settings, Alternatives::default());
         let acceptance = Some(walker.kernel.acceptance());
         Ok(finished(progress, &end, *condition, Algorithm::HeatBath, acceptance))
@@ -445,7 +453,8 @@ fn sample_one(
     };
     if algorithm == Algorithm::HeatBath {
         let mut walker = HeatBath::new(model, condition, settings.seed, index)?;
-        let mut progress = Progress::new(model.sites(), walker.kernel.replicas(), walker.kernel.cost());
+        let mut progress =
+            Progress::new(model.sites(), walker.kernel.replicas(), walker.kernel.cost(), settings);
         let free = settings.algorithm == Algorithm::Auto;
         let alternatives = Alternatives { clusters: free && clusters, events: free };
         let end = drive(&mut walker, &mut progress, condition, settings, alternatives);
@@ -460,7 +469,7 @@ fn sample_one(
     }
     if algorithm == Algorithm::Wolff {
         let mut walker = Clusters::new(model, condition, settings.seed, index);
-        let mut progress = Progress::new(model.sites(), WOLFF_CHAINS, LOCAL_COST);
+        let mut progress = Progress::new(model.sites(), WOLFF_CHAINS, LOCAL_COST, settings);
         let end = drive(&mut walker, &mut progress, condition, settings, Alternatives::default());
         return Ok(finished(progress, &end, condition, Algorithm::Wolff, None));
     }
@@ -496,7 +505,7 @@ fn sample_events(
         }
     }
     let mut walker = RejectionFree::new(states, condition, settings.seed, STREAM_EVENTS, index);
-    let mut progress = Progress::new(model.sites(), walker.replicas(), EVENT_COST);
+    let mut progress = Progress::new(model.sites(), walker.replicas(), EVENT_COST, settings);
     let end = drive(&mut walker, &mut progress, condition, settings, Alternatives::default());
     let mut point = finished(progress, &end, condition, Algorithm::RejectionFree, None);
     point.sweeps_per_record = walker.interval();
@@ -524,7 +533,7 @@ pub fn sample_chains<C: Configuration>(
     index: u32,
 ) -> SampledPoint {
     let mut walker = Chains::new(state, law, condition.kt, hot, settings.seed, STREAM_SINGLE, index);
-    let mut progress = Progress::new(state.sites(), walker.replicas(), LOCAL_COST);
+    let mut progress = Progress::new(state.sites(), walker.replicas(), LOCAL_COST, settings);
     let end = drive(&mut walker, &mut progress, condition, settings, Alternatives::default());
     let acceptance = Some(walker.acceptance());
     finished(progress, &end, condition, algorithm, acceptance)
@@ -576,10 +585,12 @@ pub(super) fn finished(
     algorithm: Algorithm,
     acceptance: Option<f64>,
 ) -> SampledPoint {
+    let summary = progress.summary.unwrap_or_default();
     SampledPoint {
         condition,
         moves: progress.moves,
-        summary: progress.summary.unwrap_or_default(),
+        samples: progress.recorder.samples(&summary),
+        summary,
         algorithm,
         sweeps_per_record: 1.0,
         acceptance,
