@@ -45,6 +45,50 @@ fn within(value: &Value, want: f64) {
 }
 
 #[test]
+fn points_taken_together_agree_with_exact_sums() {
+    let place = Place::new();
+    let run = "temperature = [2.5]\nchemical_potential = [-1.0, 0.0, 1.0]\nprecision = 1e-3\nseed = 3\n[reweighting]\ntemperature = [2.5, 2.7]\nchemical_potential = [-0.5, 0.25, 0.5]";
+    let path = place.write("together.toml", &model("[4, 4]", SPIN, run));
+    let exact = document(&["montecarlo", &path, "--exact", "--json"]);
+    let sampled = document(&["montecarlo", &path, "--json"]);
+    let points = sampled["reweighted"]["points"].as_array().unwrap();
+    assert_eq!(points.len(), 6);
+    for (got, want) in points.iter().zip(exact["reweighted"]["points"].as_array().unwrap()) {
+        assert_eq!((&got["temperature"], &got["mu"]), (&want["temperature"], &want["mu"]));
+        for key in ["concentration", "energy_per_site", "log_partition_per_site"] {
+            within(&got[key], want[key]["value"].as_f64().unwrap());
+        }
+        assert_eq!(got["trusted"], true);
+    }
+    let curve = &sampled["reweighted"]["free_energy"][0];
+    for i in 0..3 {
+        let g = |of: &Value| of["reweighted"]["free_energy"][0]["free_energy_per_site"][i].as_f64().unwrap();
+        let error = curve["covariance"][i][i].as_f64().unwrap().sqrt();
+        assert!((g(&sampled) - g(&exact)).abs() < 4.0 * error && error < 0.02, "{i} {error}");
+    }
+    // Boxes so large that the points share nothing: the averages stay, the gap is named.
+    let apart = place.write("apart.toml", &model("[64, 64]", SPIN, run));
+    let done = scalade(&["montecarlo", &apart, "--json"]);
+    let message = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(3), "{message}");
+    assert!(message.contains("do not overlap between (temperature 2.5, mu"), "{message}");
+    assert_eq!(serde_json::from_slice::<Value>(&done.stdout).unwrap()["points"].as_array().unwrap().len(), 3);
+    // A table that belongs to another ensemble, and a number out of range.
+    let wrong = run.replace(
+        "temperature = [2.5]\nchemical",
+        "ensemble = \"wang-landau\"\ntemperature = [2.5]\nchemical",
+    );
+    let done = scalade(&[
+        "montecarlo",
+        &place.write("wl.toml", &model("[4, 4]", SPIN, &wrong.replace("[-1.0, 0.0, 1.0]", "[0.0]"))),
+    ]);
+    assert!(String::from_utf8_lossy(&done.stderr).contains("[reweighting] takes the points of the ensemble"));
+    let few = format!("{run}\nsamples = 3");
+    let done = scalade(&["montecarlo", &place.write("few.toml", &model("[4, 4]", SPIN, &few))]);
+    assert!(String::from_utf8_lossy(&done.stderr).contains("samples is 3; 100 to 1000000 are due"));
+}
+
+#[test]
 fn exact_and_sampled_4x4_ising_model() {
     let place = Place::new();
     let run = "temperature = [2.0, 3]\nchemical_potential = [0.0, 0.5]\nprecision = 1e-3\nseed = 1";

@@ -22,6 +22,7 @@ pub mod rungs_montecarlo;
 pub mod rungs_phases;
 pub mod rungs_phonon;
 pub mod rungs_refine;
+pub mod rungs_reweighting;
 pub mod rungs_species;
 mod rungs_species_model;
 pub mod rungs_sqs;

@@ -17,6 +17,11 @@
 //! chemical_potential = [0.0] # of an occupied site (spin +1), in both bases
 //! precision = 5e-4           # standard error wanted on the energy per site
 //! seed = 1
+//!
+//! [reweighting]              # optional: all points of a semigrand run together, and what they tell anywhere between them
+//! temperature = [2.5]        # default: those of the run
+//! chemical_potential = [0.1, 0.2]
+//! samples = 2048             # configurations kept of every point
 //! ```
 
 use crate::error::ScaladeError;
@@ -77,6 +82,17 @@ pub enum Ensemble {
     WangLandau,
 }
 
+/// Where all points of a run are reweighted to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReweightingRequest {
+    /// Temperatures.
+    pub temperature: Vec<f64>,
+    /// Chemical potentials of an occupied site.
+    pub chemical_potential: Vec<f64>,
+    /// Configurations kept of every sampled point.
+    pub samples: usize,
+}
+
 /// A model file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelFile {
@@ -104,6 +120,8 @@ pub struct ModelFile {
     pub algorithm: Algorithm,
     /// Most trial moves of a point.
     pub most_moves: Option<u64>,
+    /// What is asked of all points together.
+    pub reweighting: Option<ReweightingRequest>,
 }
 
 fn bad(message: impl Into<String>) -> ScaladeError {
@@ -264,7 +282,7 @@ impl ModelFile {
         let root: Table = text
             .parse()
             .map_err(|e: toml::de::Error| bad(format!("{file}: {}", e.to_string().trim_end())))?;
-        known(file, "", &root, &["lattice", "energy", "run"])?;
+        known(file, "", &root, &["lattice", "energy", "run", "reweighting"])?;
         let energy = Section::of(file, &root, "energy", &["basis", "pairs", "unit", "expansion"])?;
         let (energy_source, electronvolt) = read_energy(&energy)?;
         let lattice = Section::of(file, &root, "lattice", &["name", "size", "structure"])?;
@@ -298,6 +316,7 @@ impl ModelFile {
             let what = format!("gives {} points", temperature.len() * second);
             return Err(run.wrong("temperature", &what, "at most 10000 are possible"));
         }
+        let reweighting = read_reweighting(file, &root, &ensemble, &temperature)?;
         let algorithms = [
             ("auto", Algorithm::Auto),
             ("heat-bath", Algorithm::HeatBath),
@@ -319,6 +338,7 @@ impl ModelFile {
             replica_exchange: run.flag("replica_exchange")?,
             algorithm: run.word("algorithm", &algorithms)?.unwrap_or(Algorithm::Auto),
             most_moves: run.count("max_moves")?,
+            reweighting,
         })
     }
 }
@@ -394,6 +414,44 @@ fn read_lattice(
         ));
     }
     Ok((source, size))
+}
+
+/// Configurations kept of a point where the file does not say.
+const KEPT_SAMPLES: u64 = 2048;
+/// Most conditions that a run is reweighted to.
+const MOST_REWEIGHTED: usize = 1000;
+
+fn read_reweighting(
+    file: &str,
+    root: &Table,
+    ensemble: &Ensemble,
+    temperature: &[f64],
+) -> Result<Option<ReweightingRequest>, ScaladeError> {
+    if !root.contains_key("reweighting") {
+        return Ok(None);
+    }
+    let section = Section::of(file, root, "reweighting", &["temperature", "chemical_potential", "samples"])?;
+    let Ensemble::SemiGrand { chemical_potential } = ensemble else {
+        return Err(bad(format!(
+            "{file}: [reweighting] takes the points of the ensemble \"semigrand\"; leave it out"
+        )));
+    };
+    let temperature = section
+        .numbers("temperature", |t| t > 0.0, "positive numbers are due")?
+        .unwrap_or_else(|| temperature.to_vec());
+    let chemical_potential = section
+        .numbers("chemical_potential", |_| true, "finite numbers are due")?
+        .unwrap_or_else(|| chemical_potential.clone());
+    let count = temperature.len().saturating_mul(chemical_potential.len());
+    if count > MOST_REWEIGHTED {
+        let what = format!("gives {count} points");
+        return Err(section.wrong("temperature", &what, "at most 1000 are possible"));
+    }
+    let samples = section.count("samples")?.unwrap_or(KEPT_SAMPLES);
+    if !(100..=1_000_000).contains(&samples) {
+        return Err(section.wrong("samples", &format!("is {samples}"), "100 to 1000000 are due"));
+    }
+    Ok(Some(ReweightingRequest { temperature, chemical_potential, samples: samples as usize }))
 }
 
 fn read_ensemble(run: &Section<'_>) -> Result<Ensemble, ScaladeError> {

@@ -9,13 +9,15 @@
 //! - `log_partition_per_site` ln sum exp(-(E - mu N)/kT) per site (exact sums, and Wang-Landau at mu = 0);
 //! - `mu`: that of the file; none in the canonical ensemble; -kT kappa (phi + 2 <c>) in the variance-constrained one;
 //! - `density_of_states` (exact enumeration, Wang-Landau): ln g of every energy, with sum g = 2^sites.
+//! - `reweighted` (with a table `[reweighting]`): all points together, see [`crate::rungs_reweighting`].
 //!
 //! Energies are those of the box in the unit of the file. `moves_per_cpu_second` counts moves over the CPU time of the run with its equilibration
 //! and averages: sites drawn (heat bath), tried (single) or flipped (clusters), events (rejection-free), states (exact enumeration).
 
 use crate::error::ScaladeError;
-use crate::model_file::{EnergySource, Ensemble, LatticeSource, ModelFile};
+use crate::model_file::{EnergySource, Ensemble, LatticeSource, ModelFile, ReweightingRequest};
 use crate::orderings::read_text;
+use crate::rungs_reweighting::{apart_message, exact_beside, reweighted};
 use crate::rungs_species_model::{self, species_expansion};
 use crate::runner::Failure;
 use rayon::prelude::*;
@@ -66,7 +68,8 @@ pub fn montecarlo_model(path: &Path, exact: bool, jobs: Option<usize>) -> Result
     let work = || -> Result<Body, ScaladeError> {
         match (&file.ensemble, exact) {
             (Ensemble::SemiGrand { chemical_potential }, true) => {
-                exact_points(&model, &file.temperature, chemical_potential, boltzmann)
+                let asked = file.reweighting.as_ref();
+                exact_points(&model, &file.temperature, chemical_potential, asked, boltzmann)
             }
             (_, true) => Err(ScaladeError::input(
                 "exact sums are those of the semigrand ensemble; set ensemble = \"semigrand\"",
@@ -86,7 +89,10 @@ pub fn montecarlo_model(path: &Path, exact: bool, jobs: Option<usize>) -> Result
         map.insert("moves".into(), json!(body.moves));
         map.insert("moves_per_cpu_second".into(), json!(body.moves / seconds.max(1e-9)));
         map.insert("cpu_time_s".into(), json!(seconds));
-        map.insert("converged".into(), json!(body.unconverged.is_empty()));
+        map.insert("converged".into(), json!(body.unconverged.is_empty() && body.apart.is_none()));
+    }
+    if let Some(message) = body.apart {
+        return Err(Failure::Partial { document: Box::new(document), message });
     }
     if body.unconverged.is_empty() {
         return Ok(document);
@@ -107,6 +113,8 @@ struct Body {
     moves: f64,
     /// Points that missed their precision.
     unconverged: Vec<String>,
+    /// Why the points could not be taken together.
+    apart: Option<String>,
 }
 
 /// A model on its box.
@@ -241,25 +249,28 @@ fn exact_points(
     model: &Model,
     temperatures: &[f64],
     mus: &[f64],
+    asked: Option<&ReweightingRequest>,
     boltzmann: f64,
 ) -> Result<Body, ScaladeError> {
     let levels = levels(model)?;
     let enumerable = levels.is_some();
+    let at = |condition: Condition| match (&levels, model) {
+        (Some(levels), _) => Ok(levels.at(condition.kt, condition.mu)),
+        (None, Model::Pairs(pairs)) => ring(pairs, condition.kt, condition.mu).map_err(|e| refused(&e)),
+        (None, Model::Expansion { .. }) => Err(ScaladeError::internal("an expansion without its levels")),
+    };
     let mut points = Vec::new();
     for temperature in temperatures {
         for mu in mus {
-            let kt = boltzmann * temperature;
-            let at = match (&levels, model) {
-                (Some(levels), _) => levels.at(kt, *mu),
-                (None, Model::Pairs(pairs)) => ring(pairs, kt, *mu).map_err(|e| refused(&e))?,
-                (None, Model::Expansion { .. }) => {
-                    return Err(ScaladeError::internal("an expansion without its levels"));
-                }
-            };
-            points.push(exact_point(*temperature, *mu, &at));
+            let found = at(Condition { kt: boltzmann * temperature, mu: *mu })?;
+            points.push(exact_point(*temperature, *mu, &found));
         }
     }
     let mut beside = Vec::new();
+    if let Some(asked) = asked {
+        let zero = Condition { kt: boltzmann * temperatures[0], mu: mus[0] };
+        beside.push(("reweighted", exact_beside(asked, zero, boltzmann, at)?));
+    }
     if let Some(levels) = &levels {
         let states: Vec<Value> = levels
             .density_of_states()
@@ -273,7 +284,7 @@ fn exact_points(
     }
     let moves = if enumerable { (1u64 << model.sites()) as f64 } else { 0.0 };
     let method = if enumerable { "exact enumeration" } else { "transfer matrix" };
-    Ok(Body { method, points, beside, moves, unconverged: Vec::new() })
+    Ok(Body { method, points, beside, moves, unconverged: Vec::new(), apart: None })
 }
 
 fn exact_point(temperature: f64, mu: f64, at: &ExactAverages) -> Value {
@@ -298,6 +309,7 @@ fn settings(file: &ModelFile) -> RunSettings {
         most_moves: file.most_moves.unwrap_or(default.most_moves),
         algorithm: file.algorithm,
         replica_exchange: file.replica_exchange,
+        samples: file.reweighting.as_ref().map_or(0, |r| r.samples),
     }
 }
 
@@ -421,7 +433,15 @@ fn sampled_points(
         out.push(value);
     }
     let moves = sampled.iter().map(|p| p.moves as f64).sum();
-    Ok(Body { method: "Monte Carlo", points: out, beside: Vec::new(), moves, unconverged })
+    let mut beside = Vec::new();
+    let mut apart = None;
+    if let Some(request) = &file.reweighting {
+        match reweighted(model.sites(), &sampled, request, boltzmann) {
+            Ok(value) => beside.push(("reweighted", value)),
+            Err(error) => apart = Some(apart_message(&error, &pairs)),
+        }
+    }
+    Ok(Body { method: "Monte Carlo", points: out, beside, moves, unconverged, apart })
 }
 
 fn density_points(model: &Model, file: &ModelFile, boltzmann: f64) -> Result<Body, ScaladeError> {
@@ -465,7 +485,7 @@ fn density_points(model: &Model, file: &ModelFile, boltzmann: f64) -> Result<Bod
         .map(|d| json!({ "energy": d.energy, "ln_g": d.ln_g.value, "std_error": d.ln_g.error }))
         .collect();
     let beside = vec![("density_of_states", Value::Array(density))];
-    Ok(Body { method: "flat histogram", points, beside, moves: found.moves as f64, unconverged })
+    Ok(Body { method: "flat histogram", points, beside, moves: found.moves as f64, unconverged, apart: None })
 }
 
 fn sampled_point(temperature: f64, mu: &Value, point: &SampledPoint) -> Value {
