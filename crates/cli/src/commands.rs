@@ -168,7 +168,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         }
         _ => return Err(ScaladeError::internal("a command without an implementation").into()),
     };
-    Ok(Output { text: rungs::as_text(&document), json: document })
+    Ok(Output { text: scalade::document_text::as_text(&document), json: document })
 }
 
 fn compute_request(calculator: &Computing) -> ComputeRequest<'_> {

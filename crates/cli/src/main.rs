@@ -32,7 +32,7 @@ fn main() -> ExitCode {
         },
         Err(failure) => {
             say(&failure.render(progress::colours()));
-            let text = failure.partial().map(scalade::rungs::as_text);
+            let text = failure.partial().map(scalade::document_text::as_text);
             if common.json || text.is_some() {
                 let document = output::Output { json: failure.to_json(), text: text.unwrap_or_default() };
                 let _ = output::print(&document, common.json);

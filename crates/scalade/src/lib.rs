@@ -6,6 +6,7 @@
 pub mod cell_run;
 pub mod compute;
 pub mod demo;
+pub mod document_text;
 mod error;
 mod headline;
 pub mod kinds;

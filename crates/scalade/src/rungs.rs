@@ -14,7 +14,6 @@ use scalade_lattice::{
 use scalade_units::constants::{ELEMENTARY_CHARGE, FARADAY};
 use scalade_units::{Dimension, Quantity, dimension};
 use serde_json::{Value, json};
-use std::fmt::Write;
 use std::path::Path;
 use std::time::Instant;
 
@@ -465,57 +464,4 @@ pub fn hop(fitted: &FittedExpansion, request: &HopRequest) -> Result<Value, Scal
         "equilibrated": point.equilibrated,
         "wall_time_s": start.elapsed().as_secs_f64(),
     }))
-}
-
-/// A document as text: scalars one a line, tables of equal lists in columns.
-pub fn as_text(document: &Value) -> String {
-    let mut out = String::new();
-    let Value::Object(map) = document else { return document.to_string() };
-    let mut columns: Vec<(&String, &Vec<Value>)> = Vec::new();
-    for (key, value) in map {
-        match value {
-            Value::Array(items) if items.iter().all(serde_json::Value::is_object) => {
-                let _ = writeln!(out, "{key}: {}", items.len());
-                for item in items {
-                    let _ = writeln!(out, "  {}", one_line(item));
-                }
-            }
-            Value::Array(items) if !items.is_empty() && items.iter().all(Value::is_number) => {
-                columns.push((key, items));
-            }
-            other => {
-                let _ = writeln!(out, "{key}: {}", plain(other));
-            }
-        }
-    }
-    // Lists of one length belong together.
-    while let Some((_, first)) = columns.first() {
-        let length = first.len();
-        let (together, rest): (Vec<_>, Vec<_>) = columns.into_iter().partition(|c| c.1.len() == length);
-        columns = rest;
-        let names: Vec<&str> = together.iter().map(|c| c.0.as_str()).collect();
-        let _ = writeln!(out, "{}", names.join("  "));
-        for i in 0..length {
-            let row: Vec<String> = together.iter().map(|c| plain(&c.1[i])).collect();
-            let _ = writeln!(out, "{}", row.join("  "));
-        }
-    }
-    out
-}
-
-fn one_line(item: &Value) -> String {
-    let Value::Object(map) = item else { return plain(item) };
-    map.iter().map(|(k, v)| format!("{k} {}", plain(v))).collect::<Vec<_>>().join("  ")
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Null => "-".into(),
-        Value::Number(n) => n.as_f64().map_or_else(
-            || n.to_string(),
-            |x| if n.is_f64() { scalade_record::value_with_uncertainty(x, None) } else { n.to_string() },
-        ),
-        other => other.to_string(),
-    }
 }
