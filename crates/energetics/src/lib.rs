@@ -21,6 +21,7 @@
 //! ```
 
 mod composition;
+pub mod electronic;
 mod error;
 mod hull;
 pub mod vibration;

@@ -55,7 +55,7 @@ impl Thermal {
     }
 }
 
-fn check_temperature(temperature_k: f64) -> Result<(), EnergeticsError> {
+pub(crate) fn check_temperature(temperature_k: f64) -> Result<(), EnergeticsError> {
     if (0.0..=1e5).contains(&temperature_k) {
         return Ok(());
     }

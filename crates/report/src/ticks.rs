@@ -93,8 +93,12 @@ pub fn log_ticks(lower: f64, upper: f64, target: usize) -> Ticks {
             .collect();
         return Ticks { major, minor, step: 0.0 };
     }
-    let linear = linear_ticks(lower, upper, target);
-    if linear.major.len() >= 2 { linear } else { Ticks { major: vec![lower, upper], ..Ticks::default() } }
+    // A short range may hold a single multiple of the step aimed at: a finer step then.
+    [target, 2 * target, 4 * target]
+        .iter()
+        .map(|target| linear_ticks(lower, upper, *target))
+        .find(|linear| linear.major.len() >= 2)
+        .unwrap_or_else(|| Ticks { major: vec![lower, upper], ..Ticks::default() })
 }
 
 /// 10^e without the error that repeated multiplication would bring to negative exponents.
@@ -197,6 +201,8 @@ mod tests {
         assert_eq!(text.join(" "), "10⁻¹⁶ 10⁻¹⁵ 10⁻¹⁴ 10⁻¹³ 10⁻¹²");
         let (text, _) = labels(&log_ticks(0.02, 3.0, 5), true);
         assert_eq!(text.join(" "), "0.02 0.05 0.1 0.2 0.5 1 2");
+        let (text, factor) = labels(&log_ticks(1.551e-218, 1.624e-218, 2), true);
+        assert_eq!((text.join(" "), factor), ("1.56 1.58 1.60 1.62".to_string(), -218));
     }
 
     proptest! {
