@@ -48,7 +48,12 @@ pub fn correlations(
     Ok(orbits.iter().map(mean).collect())
 }
 
-fn check(sites: &[SpeciesSite], supercell: &Supercell, species: &[u8]) -> Result<(), ExpansionError> {
+/// Checks that an arrangement belongs to its sites and supercell.
+pub(crate) fn check(
+    sites: &[SpeciesSite],
+    supercell: &Supercell,
+    species: &[u8],
+) -> Result<(), ExpansionError> {
     if supercell.basis() != sites.len() {
         let (expected, got) = (supercell.basis(), sites.len());
         return Err(ExpansionError::Length { what: "sublattices", expected, got });

@@ -2,59 +2,56 @@
 
 use crate::error::ExpansionError;
 use crate::prim::Prim;
-use scalade_crystal::{LatticeSite, SymmetryOperation, site_images};
+use scalade_crystal::LatticeSite;
 use scalade_handoff::species_hamiltonian::canonical_term;
-use scalade_handoff::{ClusterOrbit, FunctionOrbit, SiteFactor};
+use scalade_handoff::{FunctionOrbit, SiteFactor, SiteMap};
 use scalade_lattice::Cutoffs;
 use std::collections::BTreeSet;
 
-/// Most terms per cell that an expansion may hold.
-const MOST_TERMS: usize = 1_000_000;
+/// Most terms per cell, or about an event, that an expansion may hold.
+pub(crate) const MOST_TERMS: usize = 1_000_000;
 
 /// The orbits of an expansion: for every orbit of clusters of sites with a choice, the assignments of site functions to the sites of a cluster that no
 /// operation of the space group takes into one another. Ordered by number of sites, diameter and functions.
 pub fn function_orbits(prim: &Prim, cutoffs: &Cutoffs) -> Result<Vec<FunctionOrbit>, ExpansionError> {
-    let lattice = prim.active_lattice();
-    let active = prim.active();
-    let operations: Vec<(SymmetryOperation, Vec<LatticeSite>)> = prim
-        .space_group()
-        .operations
-        .iter()
-        .map(|o| {
-            let images = site_images(
-                &lattice.lattice_angstrom,
-                &lattice.sites_fractional,
-                o,
-                lattice.tolerance_angstrom,
-            )?;
-            Ok((*o, images))
-        })
-        .collect::<Result<_, ExpansionError>>()?;
-    let functions: Vec<usize> = active.iter().map(|i| prim.choices().sites[*i].species.len() - 1).collect();
+    let (active, functions, maps) = (prim.active(), prim.function_counts(), prim.site_maps()?);
     let mut out: Vec<FunctionOrbit> = Vec::new();
     let mut terms = 0;
-    for orbit in lattice.orbits(cutoffs)? {
-        let decorated = decorate(&orbit, &functions, &operations);
-        terms += decorated.iter().map(|o| o.terms.len()).sum::<usize>();
+    for mut orbit in prim.active_lattice().orbits(cutoffs)? {
+        for site in orbit.clusters.iter_mut().flatten() {
+            site.basis = active[site.basis];
+        }
+        let decorated = decorate(&orbit.clusters, &functions, &maps, canonical_term)?;
+        terms += decorated.iter().map(Vec::len).sum::<usize>();
         if terms > MOST_TERMS {
             return Err(ExpansionError::TooMany { what: "terms per cell", count: terms, limit: MOST_TERMS });
         }
-        out.extend(decorated);
-    }
-    for factor in out.iter_mut().flat_map(|o| o.terms.iter_mut().flatten()) {
-        factor.site.basis = active[factor.site.basis];
+        out.extend(decorated.into_iter().map(|terms| FunctionOrbit {
+            order: orbit.order,
+            diameter_angstrom: orbit.diameter_angstrom,
+            terms,
+        }));
     }
     Ok(out)
 }
 
-/// All assignments of functions to the clusters of an orbit, equivalent ones together.
-fn decorate(
-    orbit: &ClusterOrbit,
+/// All assignments of site functions to the sites of clusters, those together that the maps take into one another. `functions` counts those of each
+/// sublattice; terms are told apart by their `canonical` form, in which they are given.
+pub(crate) fn decorate(
+    clusters: &[Vec<LatticeSite>],
     functions: &[usize],
-    operations: &[(SymmetryOperation, Vec<LatticeSite>)],
-) -> Vec<FunctionOrbit> {
+    maps: &[SiteMap],
+    canonical: impl Fn(&[SiteFactor]) -> Vec<SiteFactor>,
+) -> Result<Vec<Vec<Vec<SiteFactor>>>, ExpansionError> {
+    let assignments = |cluster: &Vec<LatticeSite>| {
+        cluster.iter().fold(1usize, |count, site| count.saturating_mul(functions[site.basis]))
+    };
+    let count = clusters.iter().fold(0usize, |sum, cluster| sum.saturating_add(assignments(cluster)));
+    if count > MOST_TERMS {
+        return Err(ExpansionError::TooMany { what: "terms of equal clusters", count, limit: MOST_TERMS });
+    }
     let mut open: BTreeSet<Vec<SiteFactor>> = BTreeSet::new();
-    for cluster in &orbit.clusters {
+    for cluster in clusters {
         let mut assigned: Vec<Vec<SiteFactor>> = vec![Vec::new()];
         for site in cluster {
             assigned = assigned
@@ -68,31 +65,17 @@ fn decorate(
                 })
                 .collect();
         }
-        open.extend(assigned.iter().map(|t| canonical_term(t)));
+        open.extend(assigned.iter().map(|t| canonical(t)));
     }
     let mut found = Vec::new();
     while let Some(seed) = open.pop_first() {
-        let image = |(operation, images): &(SymmetryOperation, Vec<LatticeSite>)| {
-            let moved: Vec<SiteFactor> = seed
-                .iter()
-                .map(|f| {
-                    let (turned, home) = (operation.rotate_cell(f.site.cell), images[f.site.basis]);
-                    let cell = std::array::from_fn(|i| turned[i] + home.cell[i]);
-                    SiteFactor { site: LatticeSite { cell, ..home }, ..*f }
-                })
-                .collect();
-            canonical_term(&moved)
-        };
-        let mut members: BTreeSet<Vec<SiteFactor>> = operations.iter().map(image).collect();
-        members.insert(seed.clone());
+        let mut members: BTreeSet<Vec<SiteFactor>> =
+            maps.iter().map(|map| canonical(&map.term_image(&seed))).collect();
+        members.insert(seed);
         for member in &members {
             open.remove(member);
         }
-        found.push(FunctionOrbit {
-            order: orbit.order,
-            diameter_angstrom: orbit.diameter_angstrom,
-            terms: members.into_iter().collect(),
-        });
+        found.push(members.into_iter().collect());
     }
-    found
+    Ok(found)
 }

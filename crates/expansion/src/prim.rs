@@ -4,7 +4,7 @@ use crate::error::{ExpansionError, prim};
 use crate::site_basis::SiteBasis;
 use scalade_crystal::{Matrix3, SpaceGroup, Structure, SymmetryFinder};
 use scalade_handoff::species_hamiltonian::MOST_SPECIES;
-use scalade_handoff::{SpeciesSite, VACANT};
+use scalade_handoff::{SiteMap, SpeciesSite, VACANT};
 use scalade_lattice::{SiteChoice, SiteChoices, SiteLattice};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,13 +132,43 @@ impl Prim {
 
     /// The lattice of the sites with a choice, numbered as in [`Self::active`].
     pub(crate) fn active_lattice(&self) -> SiteLattice {
+        self.lattice_of(self.active.iter().map(|i| self.choices.sites[*i].fractional).collect())
+    }
+
+    /// The lattice of all sites.
+    pub(crate) fn site_lattice(&self) -> SiteLattice {
+        self.lattice_of(self.positions())
+    }
+
+    fn lattice_of(&self, sites_fractional: Vec<[f64; 3]>) -> SiteLattice {
         SiteLattice {
             lattice_angstrom: self.choices.lattice_angstrom,
-            sites_fractional: self.active.iter().map(|i| self.choices.sites[*i].fractional).collect(),
+            sites_fractional,
             space_group: self.space_group.clone(),
-            // Both an image and its site may be off.
-            tolerance_angstrom: 2.0 * self.tolerance_angstrom,
+            tolerance_angstrom: self.image_tolerance_angstrom(),
         }
+    }
+
+    /// Distance of the image of a site from the site it stands for: both may be off.
+    pub(crate) fn image_tolerance_angstrom(&self) -> f64 {
+        2.0 * self.tolerance_angstrom
+    }
+
+    fn positions(&self) -> Vec<[f64; 3]> {
+        self.choices.sites.iter().map(|s| s.fractional).collect()
+    }
+
+    /// Number of site functions of every site.
+    pub(crate) fn function_counts(&self) -> Vec<usize> {
+        self.choices.sites.iter().map(|s| s.species.len() - 1).collect()
+    }
+
+    /// The operations of the space group as maps of the sites.
+    pub(crate) fn site_maps(&self) -> Result<Vec<SiteMap>, ExpansionError> {
+        let (lattice, positions) = (&self.choices.lattice_angstrom, self.positions());
+        let tolerance = self.image_tolerance_angstrom();
+        let map = |o| Ok(SiteMap::new(lattice, &positions, o, tolerance)?);
+        self.space_group.operations.iter().map(map).collect()
     }
 
     /// The sites as an expansion hands them on, with their site functions and charges.

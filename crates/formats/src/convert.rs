@@ -1,6 +1,8 @@
 //! From one format to another.
 
-use crate::computed::{read_cif, read_espresso, read_structures_json, read_vasprun};
+use crate::computed::{
+    decode_structures, read_ase_database, read_cif, read_espresso, read_structures_json, read_vasprun,
+};
 use crate::error::FormatError;
 use crate::extxyz::{read_extxyz, write_extxyz};
 use crate::frame::{Frame, InfoValue};
@@ -24,6 +26,8 @@ pub enum FileFormat {
     Vasprun,
     /// Output of pw.x of Quantum ESPRESSO; only read.
     Espresso,
+    /// SQLite database of ASE; only read.
+    AseDatabase,
     /// A table as CSV.
     Csv,
     /// A table as JSON.
@@ -40,6 +44,7 @@ impl FileFormat {
             Self::Cif => "CIF",
             Self::Vasprun => "vasprun.xml",
             Self::Espresso => "pw.x output",
+            Self::AseDatabase => "ASE database",
             Self::Csv => "CSV",
             Self::TableJson => "a table as JSON",
         }
@@ -52,12 +57,12 @@ impl FileFormat {
 
     /// Whether this format can be written.
     pub fn is_written(self) -> bool {
-        !matches!(self, Self::Cif | Self::Vasprun | Self::Espresso)
+        !matches!(self, Self::Cif | Self::Vasprun | Self::Espresso | Self::AseDatabase)
     }
 
     /// Format of a file by its name: `.extxyz` and `.xyz`, `.vasp` and names that begin with POSCAR or
-    /// CONTCAR, `.cif`, `.xml` and names that begin with vasprun, `.pwo`, `.csv`, and `.json` (a table if
-    /// `other`, the format on the other side of the conversion, is one).
+    /// CONTCAR, `.cif`, `.xml` and names that begin with vasprun, `.pwo`, `.db`, `.csv`, and `.json` (a table
+    /// if `other`, the format on the other side of the conversion, is one).
     pub fn of_path(path: &str, other: Option<Self>) -> Option<Self> {
         let file = Path::new(path).file_name()?.to_str()?;
         let ending = Path::new(file).extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
@@ -70,6 +75,7 @@ impl FileFormat {
             "cif" => Some(Self::Cif),
             "xml" => Some(Self::Vasprun),
             "pwo" => Some(Self::Espresso),
+            "db" => Some(Self::AseDatabase),
             _ if file.starts_with("POSCAR") || file.starts_with("CONTCAR") => Some(Self::Poscar),
             _ if file.starts_with("vasprun") => Some(Self::Vasprun),
             _ => None,
@@ -77,7 +83,7 @@ impl FileFormat {
     }
 }
 
-/// A text in another format. `frame` (from 1) picks one frame where the target holds only one.
+/// A file's content (text or bytes) in another format. `frame` (from 1) picks one frame where the target holds only one.
 ///
 /// A POSCAR keeps lattice, species and positions only; selective dynamics become the per-atom logicals
 /// `move_mask` of a frame, and
@@ -90,7 +96,7 @@ impl FileFormat {
 /// # Ok::<(), scalade_formats::FormatError>(())
 /// ```
 pub fn convert(
-    text: &str,
+    content: &(impl AsRef<[u8]> + ?Sized),
     name: &str,
     from: FileFormat,
     to: FileFormat,
@@ -103,19 +109,16 @@ pub fn convert(
     if from.is_table() != to.is_table() {
         return Err(refuse("structures and tables do not become each other".into()));
     }
+    let bytes = content.as_ref();
     if from.is_table() {
-        let table =
-            if from == FileFormat::Csv { read_csv(text, name)? } else { read_table_json(text, name)? };
+        let text = decode_structures(bytes, name)?;
+        let table = match from {
+            FileFormat::Csv => read_csv(&text, name)?,
+            _ => read_table_json(&text, name)?,
+        };
         return if to == FileFormat::Csv { write_csv(&table) } else { write_table_json(&table) };
     }
-    let mut frames = match from {
-        FileFormat::ExtendedXyz => read_extxyz(text, name)?,
-        FileFormat::FramesJson => read_structures_json(text, name)?,
-        FileFormat::Cif => read_cif(text, name)?,
-        FileFormat::Vasprun => vec![read_vasprun(text, name)?],
-        FileFormat::Espresso => vec![read_espresso(text, name)?],
-        _ => vec![frame_of_poscar(&read_poscar(text, name)?, name)],
-    };
+    let mut frames = frames_of(bytes, name, from)?;
     if let Some(wanted) = frame {
         let count = frames.len();
         if wanted == 0 || wanted > count {
@@ -133,6 +136,22 @@ pub fn convert(
             }
         },
     }
+}
+
+/// Frames of a file of structures.
+fn frames_of(bytes: &[u8], name: &str, from: FileFormat) -> Result<Vec<Frame>, FormatError> {
+    if from == FileFormat::AseDatabase {
+        return read_ase_database(bytes, name);
+    }
+    let text = decode_structures(bytes, name)?;
+    Ok(match from {
+        FileFormat::ExtendedXyz => read_extxyz(&text, name)?,
+        FileFormat::FramesJson => read_structures_json(&text, name)?,
+        FileFormat::Cif => read_cif(&text, name)?,
+        FileFormat::Vasprun => vec![read_vasprun(&text, name)?],
+        FileFormat::Espresso => vec![read_espresso(&text, name)?],
+        _ => vec![frame_of_poscar(&read_poscar(&text, name)?, name)],
+    })
 }
 
 pub(crate) fn frame_of_poscar(poscar: &Poscar, name: &str) -> Frame {

@@ -1,8 +1,8 @@
 //! Readers and writers of the field's file formats: extended XYZ, POSCAR, CIF, vasprun.xml, output of pw.x,
 //! structures and
-//! entries as JSON, CSV tables, hop barriers and reference energies.
+//! entries as JSON, databases of ASE, CSV tables, hop barriers and reference energies.
 //!
-//! Readers take text that may be hostile: memory grows with the text, never with what the text claims, and
+//! Readers take text (and bytes, of databases) that may be hostile: memory grows with the text, never with what the text claims, and
 //! every error
 //! names the file, the line, the column and the frame where it can. No NaN and no infinity leaves a reader
 //! as a number.
@@ -39,8 +39,8 @@ mod text;
 
 pub use barriers::{HopBarrier, read_barriers};
 pub use computed::{
-    StructureFormat, decode_structures, read_cif, read_espresso, read_structures, read_structures_json,
-    read_vasprun,
+    StructureFormat, decode_structures, read_ase_database, read_cif, read_espresso, read_structures,
+    read_structures_bytes, read_structures_json, read_vasprun,
 };
 pub use convert::{FileFormat, convert};
 pub use elements::{atomic_number, element_symbol};

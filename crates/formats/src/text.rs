@@ -2,13 +2,16 @@
 
 use crate::error::{FormatError, Place, shown};
 
+/// How every file of SQLite begins.
+pub(crate) const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+
 /// Text of a file that is expected to be `wanted` (such as "extended XYZ"). A byte-order mark is dropped.
 ///
 /// Errors: [`FormatError::WrongFormat`] for compressed and binary files by their first bytes;
 /// [`FormatError::Syntax`] with
 /// the line for bytes that are not UTF-8.
 pub fn decode_text<'a>(bytes: &'a [u8], name: &str, wanted: &'static str) -> Result<&'a str, FormatError> {
-    const MAGIC: [(&[u8], &str, &str); 8] = [
+    const MAGIC: [(&[u8], &str, &str); 9] = [
         (b"\x1f\x8b", "a gzip file", "decompress it first (gunzip)"),
         (b"BZh", "a bzip2 file", "decompress it first (bunzip2)"),
         (b"\xfd7zXZ", "an xz file", "decompress it first (unxz)"),
@@ -16,6 +19,7 @@ pub fn decode_text<'a>(bytes: &'a [u8], name: &str, wanted: &'static str) -> Res
         (b"PK\x03\x04", "a zip archive", "unpack it first"),
         (b"\x89HDF", "an HDF5 file", "export it as text"),
         (b"CDF", "a netCDF file", "export it as text"),
+        (SQLITE_MAGIC, "an SQLite database", "give it the ending .db if ASE wrote it"),
         (b"\x93NUMPY", "a NumPy array", "export it as text"),
     ];
     for (magic, looks_like, way_out) in MAGIC {

@@ -66,4 +66,20 @@ pub enum HandoffError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// An event that cannot be.
+    #[error("change {change} of the event: {reason}")]
+    Event {
+        /// Change within the event.
+        change: usize,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A symmetry operation that is none of what it is given for.
+    #[error("symmetry operation {operation}: {reason}")]
+    Operation {
+        /// The operation, counted from 0.
+        operation: usize,
+        /// What is wrong.
+        reason: String,
+    },
 }

@@ -7,6 +7,7 @@ mod electrode;
 mod error;
 pub mod lattice_energy;
 pub mod lattice_hamiltonian;
+pub mod local_expansion;
 mod local_terms;
 pub mod species_hamiltonian;
 mod tensor;
@@ -22,6 +23,7 @@ pub use electrode::{
 pub use error::HandoffError;
 pub use lattice_energy::{Bond, LatticeEnergy};
 pub use lattice_hamiltonian::{ClusterOrbit, LatticeHamiltonian};
+pub use local_expansion::{LocalEvent, LocalExpansion, Parity, SiteMap, SpeciesChange};
 pub use species_hamiltonian::{FunctionOrbit, SiteFactor, SpeciesHamiltonian, SpeciesSite, VACANT};
 pub use tensor::SymmetricTensor;
 pub use thermodynamic_factor::{ThermodynamicFactor, ThermodynamicFactorTable};

@@ -11,7 +11,7 @@ pub const VACANT: &str = scalade_crystal::enumeration::VACANCY;
 /// Most species of one site.
 pub const MOST_SPECIES: usize = 32;
 /// Furthest cell that a term may name.
-const FURTHEST_CELL: u32 = 1 << 20;
+pub(crate) const FURTHEST_CELL: u32 = 1 << 20;
 
 /// A sublattice: where it is and what may stand on it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub struct SpeciesHamiltonian {
     pub samples_ev: Vec<Vec<f64>>,
 }
 
-fn finite(what: &'static str, list: &[f64]) -> Result<(), HandoffError> {
+pub(crate) fn finite(what: &'static str, list: &[f64]) -> Result<(), HandoffError> {
     match list.iter().position(|c| !c.is_finite()) {
         None => Ok(()),
         Some(index) => {
@@ -93,12 +93,13 @@ fn finite(what: &'static str, list: &[f64]) -> Result<(), HandoffError> {
     }
 }
 
-fn length(what: &'static str, expected: usize, got: usize) -> Result<(), HandoffError> {
+pub(crate) fn length(what: &'static str, expected: usize, got: usize) -> Result<(), HandoffError> {
     if got == expected { Ok(()) } else { Err(HandoffError::Length { what, expected, got }) }
 }
 
 impl SpeciesSite {
-    fn check(&self) -> Result<(), HandoffError> {
+    /// Checks lengths, names and finiteness.
+    pub(crate) fn check(&self) -> Result<(), HandoffError> {
         let species = self.species.len();
         if species == 0 || species > MOST_SPECIES {
             let (expected, got) = (species.clamp(1, MOST_SPECIES), species);
@@ -233,20 +234,27 @@ impl From<&LatticeHamiltonian> for SpeciesHamiltonian {
     }
 }
 
-/// The term moved so that its smallest site lies in cell (0, 0, 0), factors sorted: equal for terms that differ by a translation.
+/// The term moved so that one of its sites lies in cell (0, 0, 0), of such the one that sorts first: equal for terms that differ by a translation.
 pub fn canonical_term(term: &[SiteFactor]) -> Vec<SiteFactor> {
-    let moved = |anchor: &SiteFactor| {
-        let mut list: Vec<SiteFactor> = term
-            .iter()
-            .map(|f| {
-                let cell = std::array::from_fn(|a| f.site.cell[a].wrapping_sub(anchor.site.cell[a]));
-                SiteFactor { site: LatticeSite { cell, ..f.site }, ..*f }
-            })
-            .collect();
+    least_translate(term, |f| &mut f.site)
+}
+
+/// The sorted list, moved so that one of its sites lies in cell (0, 0, 0), that is the smallest of such: equal for lists that differ by a translation.
+pub(crate) fn least_translate<T: Copy + Ord>(
+    list: &[T],
+    site: impl Fn(&mut T) -> &mut LatticeSite,
+) -> Vec<T> {
+    let moved = |anchor: &T| {
+        let by = site(&mut anchor.clone()).cell;
+        let mut list = list.to_vec();
+        for entry in &mut list {
+            let cell = &mut site(entry).cell;
+            *cell = std::array::from_fn(|a| cell[a].wrapping_sub(by[a]));
+        }
         list.sort_unstable();
         list
     };
-    term.iter().map(moved).min().unwrap_or_default()
+    list.iter().map(moved).min().unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -79,7 +79,7 @@ fn symmetric_eigenvalues(a: &Matrix3) -> [f64; 3] {
 
 /// Largest strain and strain norm of the deformation from lattice `from` to lattice `to` (rows are vectors); `None` if it is singular
 /// or turns left into right.
-fn strain(from: &Matrix3, to: &Matrix3) -> Option<(f64, f64)> {
+pub(crate) fn strain(from: &Matrix3, to: &Matrix3) -> Option<(f64, f64)> {
     let inverse = inverse(from)?;
     let deformation = inverse.map(|row| row_times(row, to));
     let proper = determinant(&deformation) > 0.0;

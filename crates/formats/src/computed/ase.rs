@@ -1,14 +1,15 @@
-//! JSON of ASE: databases and single atoms.
+//! Rows of ASE: what they hold, and how they stand in JSON, as databases and single atoms.
 
 use super::json_tree::{Node, finite};
 use super::method::{Method, canonical_calculator, canonical_functional};
 use crate::elements::element_symbol;
 use crate::error::{FormatError, Place, shown};
-use crate::frame::{Frame, InfoValue};
+use crate::frame::{AtomArray, Frame, InfoValue};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use scalade_crystal::{CrystalError, Matrix3, determinant};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 
 /// Whether an object is one `Atoms`.
 pub(super) fn is_atoms(object: &Map<String, Value>) -> bool {
@@ -45,9 +46,41 @@ pub(super) fn database(object: &Map<String, Value>, name: &str) -> Result<Vec<Fr
         .collect()
 }
 
+/// The arrays of a row, from whichever file they come. Lengths are checked by [`frame`].
+#[derive(Default)]
+pub(super) struct Arrays {
+    /// Atomic numbers.
+    pub numbers: Option<Vec<f64>>,
+    /// Cartesian, angstrom, atom by atom.
+    pub positions: Option<Vec<f64>>,
+    /// Three vectors or three edges, angstrom.
+    pub cell: Option<Vec<f64>>,
+    pub periodic: [bool; 3],
+    /// Magnetic moments that a calculation began with, Bohr magnetons: one or three an atom.
+    pub initial_magmoms: Option<Vec<f64>>,
+    /// Magnetic moments that a calculation gave, Bohr magnetons: one or three an atom.
+    pub magmoms: Option<Vec<f64>>,
+}
+
 fn atoms(node: Node<'_>) -> Result<Frame, FormatError> {
-    let numbers = numbers_of(&node, "numbers")?
-        .ok_or_else(|| node.missing("the list numbers", "a row without atoms"))?;
+    let inner = node.child("cell").filter(|cell| cell.object.contains_key("array"));
+    let arrays = Arrays {
+        numbers: numbers_of(&node, "numbers")?,
+        positions: numbers_of(&node, "positions")?,
+        cell: match inner {
+            Some(cell) => numbers_of(&cell, "array")?,
+            None => numbers_of(&node, "cell")?,
+        },
+        periodic: periodic(&node)?,
+        initial_magmoms: numbers_of(&node, "initial_magmoms")?,
+        magmoms: numbers_of(&node, "magmoms")?,
+    };
+    frame(&node, arrays)
+}
+
+/// The frame of a row: its arrays, and under the keys of ASE's JSON its energies, calculator and pairs.
+pub(super) fn frame(node: &Node<'_>, arrays: Arrays) -> Result<Frame, FormatError> {
+    let numbers = arrays.numbers.ok_or_else(|| node.missing("the list numbers", "a row without atoms"))?;
     let species: Option<Vec<String>> = numbers
         .iter()
         .map(|z| {
@@ -55,30 +88,34 @@ fn atoms(node: Node<'_>) -> Result<Frame, FormatError> {
         })
         .collect();
     let species = species.ok_or_else(|| node.refuse("numbers holds a value that is no atomic number"))?;
-    let positions = numbers_of(&node, "positions")?
-        .ok_or_else(|| node.missing("the list positions", "a row without positions"))?;
+    let positions =
+        arrays.positions.ok_or_else(|| node.missing("the list positions", "a row without positions"))?;
     if species.is_empty() || positions.len() != 3 * species.len() {
-        return Err(FormatError::Count {
-            place: Box::new(node.place()),
-            what: format!("numbers in positions of entry {}", shown(node.id)),
-            expected: 3 * species.len() as u64,
-            found: positions.len() as u64,
-        });
+        return Err(count(node, "positions", 3 * species.len(), positions.len()));
     }
-    let lattice = lattice(&node)?;
+    let lattice = arrays.cell.map_or(Ok(None), |cell| lattice(node, &cell))?;
     let mut frame = Frame {
         file: node.name.to_string(),
         index: node.index,
         line: 0,
         lattice_angstrom: lattice,
-        periodic: periodic(&node, lattice.is_some())?,
+        periodic: if lattice.is_some() { arrays.periodic } else { [false; 3] },
         species,
         positions_angstrom: positions.as_chunks::<3>().0.to_vec(),
         info: std::collections::BTreeMap::new(),
         arrays: std::collections::BTreeMap::new(),
     };
-    pairs(&node, &mut frame)?;
-    method(&node).write(&mut frame.info);
+    for (key, values) in [("initial_magmoms", arrays.initial_magmoms), ("magmoms", arrays.magmoms)] {
+        let Some(values) = values else { continue };
+        let atoms = frame.species.len();
+        let width = if values.len() == 3 * atoms { 3 } else { 1 };
+        if values.len() != width * atoms {
+            return Err(count(node, key, atoms, values.len()));
+        }
+        frame.arrays.insert(key.into(), AtomArray::Real { width, values });
+    }
+    pairs(node, &mut frame)?;
+    method(node)?.write(&mut frame.info);
     if let Some(calculator) = node.text("calculator") {
         frame.info.insert("calculator".into(), InfoValue::Text(canonical_calculator(calculator).to_string()));
     }
@@ -93,15 +130,18 @@ fn atoms(node: Node<'_>) -> Result<Frame, FormatError> {
     Ok(frame)
 }
 
+fn count(node: &Node<'_>, key: &str, expected: usize, found: usize) -> FormatError {
+    FormatError::Count {
+        place: Box::new(node.place()),
+        what: format!("numbers in {key} of entry {}", shown(node.id)),
+        expected: expected as u64,
+        found: found as u64,
+    }
+}
+
 /// The vectors of the cell; `None` for a molecule, whose cell is zero.
-fn lattice(node: &Node<'_>) -> Result<Option<Matrix3>, FormatError> {
-    let inner = node.child("cell").filter(|cell| cell.object.contains_key("array"));
-    let cell = match inner {
-        Some(cell) => numbers_of(&cell, "array")?,
-        None => numbers_of(node, "cell")?,
-    };
-    let Some(cell) = cell else { return Ok(None) };
-    let matrix = match cell.as_slice() {
+fn lattice(node: &Node<'_>, cell: &[f64]) -> Result<Option<Matrix3>, FormatError> {
+    let matrix = match cell {
         [a, b, c] => [[*a, 0.0, 0.0], [0.0, *b, 0.0], [0.0, 0.0, *c]],
         [a, b, c, d, e, f, g, h, i] => [[*a, *b, *c], [*d, *e, *f], [*g, *h, *i]],
         _ => return Err(node.refuse(format!("cell holds {} numbers instead of nine", cell.len()))),
@@ -117,15 +157,14 @@ fn lattice(node: &Node<'_>) -> Result<Option<Matrix3>, FormatError> {
     Err(FormatError::Structure { place: Box::new(node.place()), source })
 }
 
-fn periodic(node: &Node<'_>, has_lattice: bool) -> Result<[bool; 3], FormatError> {
+fn periodic(node: &Node<'_>) -> Result<[bool; 3], FormatError> {
     let flags = match node.get("pbc") {
         None => vec![0.0; 3],
         Some(Value::Bool(all)) => vec![f64::from(u8::from(*all)); 3],
         Some(_) => numbers_of(node, "pbc")?.unwrap_or_default(),
     };
     match flags.as_slice() {
-        [a, b, c] if has_lattice => Ok([*a != 0.0, *b != 0.0, *c != 0.0]),
-        [_, _, _] => Ok([false; 3]),
+        [a, b, c] => Ok([*a != 0.0, *b != 0.0, *c != 0.0]),
         _ => Err(node.refuse("pbc must be three logicals")),
     }
 }
@@ -157,15 +196,20 @@ fn pairs(node: &Node<'_>, frame: &mut Frame) -> Result<(), FormatError> {
 }
 
 /// Functional from `xc`; Hubbard parameters from `ldau_luj` of VASP (U - J) and `setups` of GPAW (`:d,3.32`).
-fn method(node: &Node<'_>) -> Method {
+fn method(node: &Node<'_>) -> Result<Method, FormatError> {
     let mut method = Method::default();
-    let Some(parameters) = node.child("calculator_parameters") else { return method };
+    let Some(object) = parameters(node)? else { return Ok(method) };
+    let parameters = Node { object: &object, ..*node };
     let xc = parameters.text("xc").or_else(|| parameters.child("xc").and_then(|xc| xc.text("name")));
     method.functional = xc.map(canonical_functional);
     for (element, luj) in parameters.child("ldau_luj").iter().flat_map(|node| node.object) {
-        let value = |key: &str| luj.get(key).and_then(finite).unwrap_or(0.0);
-        if value("L") >= 0.0 {
-            method.add_hubbard(element, value("U") - value("J"));
+        let value = |key: &str| match luj.get(key) {
+            None | Some(Value::Null) => Ok(0.0),
+            Some(value) => finite(value)
+                .ok_or_else(|| node.refuse(format!("ldau_luj: {key} of {} is no number", shown(element)))),
+        };
+        if value("L")? >= 0.0 {
+            method.add_hubbard(element, value("U")? - value("J")?);
         }
     }
     for (element, setup) in parameters.child("setups").iter().flat_map(|node| node.object) {
@@ -175,7 +219,28 @@ fn method(node: &Node<'_>) -> Method {
             method.add_hubbard(element, value);
         }
     }
-    method
+    Ok(method)
+}
+
+/// Parameters of the calculator. Early versions of ASE wrote them as a text of JSON, each copy of the row as a text
+/// of the text before.
+fn parameters<'a>(node: &Node<'a>) -> Result<Option<Cow<'a, Map<String, Value>>>, FormatError> {
+    let mut text = match node.get("calculator_parameters") {
+        Some(Value::Object(object)) => return Ok(Some(Cow::Borrowed(object))),
+        Some(Value::String(text)) => text.clone(),
+        _ => return Ok(None),
+    };
+    // Every text is shorter than that which holds it.
+    loop {
+        let inner = serde_json::from_str(&text).map_err(|error| {
+            node.refuse(format!("calculator_parameters is a text that is no JSON: {error}"))
+        })?;
+        match inner {
+            Value::Object(object) => return Ok(Some(Cow::Owned(object))),
+            Value::String(inner) => text = inner,
+            _ => return Ok(None),
+        }
+    }
 }
 
 /// The numbers under a key, row by row: nested lists or an array of NumPy. Logicals are 0 and 1.
@@ -234,7 +299,7 @@ fn array(shape: &Value, kind: &Value, data: &Value) -> Result<Vec<f64>, String> 
 }
 
 /// Little-endian numbers.
-fn unpack(bytes: &[u8], kind: &str) -> Result<Vec<f64>, String> {
+pub(super) fn unpack(bytes: &[u8], kind: &str) -> Result<Vec<f64>, String> {
     fn split<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f64) -> Option<Vec<f64>> {
         let (chunks, rest) = bytes.as_chunks::<N>();
         rest.is_empty().then(|| chunks.iter().map(|chunk| convert(*chunk)).collect())
@@ -248,9 +313,13 @@ fn unpack(bytes: &[u8], kind: &str) -> Result<Vec<f64>, String> {
         other => return Err(format!("arrays of type '{}' are not read", shown(other))),
     };
     let numbers = numbers.ok_or_else(|| format!("{} bytes are no whole number of {kind}", bytes.len()))?;
-    if numbers.iter().all(|number| number.is_finite()) {
-        Ok(numbers)
-    } else {
-        Err("the array holds NaN or infinity".into())
+    match numbers.iter().position(|number| !number.is_finite()) {
+        None => Ok(numbers),
+        Some(at) => Err(format!(
+            "number {} of {} is {}; NaN and infinity are refused: remove or repair the entry",
+            at + 1,
+            numbers.len(),
+            numbers[at]
+        )),
     }
 }

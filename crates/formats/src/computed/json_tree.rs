@@ -12,8 +12,9 @@ use serde_json::{Map, Value};
 /// **ASE** (`ase db`'s JSON: an object by row numbers; or one `Atoms`): `numbers`, `positions`, `cell`, `pbc`
 /// as lists or arrays (`{"__ndarray__": [shape, type, data]}`, data a list or base64 of little-endian numbers);
 /// `energy` and `free_energy` in eV; `calculator`; `functional` from the parameter `xc`; `hubbard_u` from
-/// `ldau_luj` or `setups`; `key_value_pairs` under their own keys; `id` is the row where the pairs have no id,
-/// name or label. Constraints are not read.
+/// `ldau_luj` or `setups`; `initial_magmoms` and `magmoms` (Bohr magnetons) as per-atom properties;
+/// `key_value_pairs` under their own keys; `id` is the row where the pairs have no id, name or label. Constraints
+/// are not read.
 ///
 /// **pymatgen** (`ComputedEntry`, `ComputedStructureEntry`, `Structure`; one, a list, or
 /// `{"entries": [...]}`): `energy` is the uncorrected energy in eV per cell; `correction` and
@@ -21,7 +22,9 @@ use serde_json::{Map, Value};
 /// potentials is `PBE`), `hubbard_u` from `hubbards`, `calculator` is VASP where potentials are named; `id` from `entry_id`. An entry without structure gives a
 /// frame with species only ([`Frame::is_composition`]).
 ///
-/// Errors: with line and column for JSON that is none (NaN and Infinity are none), with the number of the entry for
+/// NaN and Infinity, which Python writes, are passed over where nothing is read, and a text in key-value pairs.
+///
+/// Errors: with line and column for JSON that is none, with the number of the entry for
 /// what is missing or not finite, for species with oxidation states, partly occupied sites, fractional compositions,
 /// and classes that are not read.
 pub fn read_structures_json(text: &str, name: &str) -> Result<Vec<Frame>, FormatError> {
@@ -29,9 +32,14 @@ pub fn read_structures_json(text: &str, name: &str) -> Result<Vec<Frame>, Format
 }
 
 fn frames(text: &str, name: &str) -> Result<Vec<Frame>, FormatError> {
-    let value: Value = parse(text, name).map_err(|error| with_hint(error, text))?;
+    let value: Value = match parse(text, name) {
+        Ok(value) => value,
+        Err(error) => parse(&words_for_nan(text).ok_or(error)?, name)?,
+    };
     match &value {
-        Value::Object(object) if object.contains_key("format") => read_frames_json(text, name),
+        Value::Object(object) if object.contains_key("format") => {
+            read_frames_json(text, name).map_err(|error| with_hint(error, text))
+        }
         Value::Object(object) if pymatgen::is_entry(object) => {
             pymatgen::read(std::slice::from_ref(&value), name)
         }
@@ -64,19 +72,50 @@ fn frames(text: &str, name: &str) -> Result<Vec<Frame>, FormatError> {
     }
 }
 
-/// Python writes NaN and Infinity, which JSON does not have: the message says so.
+/// Python writes NaN and Infinity, which JSON does not have: the text with texts in their place, which no reader
+/// takes for a number; `None` if there are none. Where nothing is read they do no harm: pymatgen gives every
+/// adjustment of an energy an uncertainty, which is NaN where nobody knows it.
+pub(super) fn words_for_nan(text: &str) -> Option<String> {
+    const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
+    let bytes = text.as_bytes();
+    let mut out = String::new();
+    let (mut at, mut copied, mut quoted) = (0, 0, false);
+    while at < bytes.len() {
+        let word = match bytes[at] {
+            b'\\' if quoted => {
+                at += 2;
+                continue;
+            }
+            b'"' => {
+                quoted = !quoted;
+                None
+            }
+            b'N' | b'I' | b'-' if !quoted => {
+                WORDS.into_iter().find(|w| bytes[at..].starts_with(w.as_bytes()))
+            }
+            _ => None,
+        };
+        if let Some(word) = word {
+            out.push_str(&text[copied..at]);
+            out.push_str(&format!("\"{word}\""));
+            at += word.len();
+            copied = at;
+        } else {
+            at += 1;
+        }
+    }
+    (copied > 0).then(|| out + &text[copied..])
+}
+
+/// NaN and Infinity where every number is read: the message says so.
 fn with_hint(error: FormatError, text: &str) -> FormatError {
     let FormatError::Syntax { place, problem } = error else { return error };
-    let line = place.line.and_then(|line| text.lines().nth(line.saturating_sub(1))).unwrap_or("");
-    let before = place.column.unwrap_or(1).saturating_sub(2);
-    let from = line.get(before..).unwrap_or("").trim_start().trim_start_matches('-');
-    let word = ["NaN", "Infinity", "aN", "nfinity"].into_iter().any(|word| from.starts_with(word));
-    let problem = if word {
-        format!("{problem}; NaN and Infinity are refused: remove or repair the entry")
+    let hint = if words_for_nan(text).is_some() {
+        "; NaN and Infinity are refused: remove or repair the entry"
     } else {
-        problem
+        ""
     };
-    FormatError::Syntax { place, problem }
+    FormatError::Syntax { place, problem: problem + hint }
 }
 
 /// An object of the text with its place, for errors.
@@ -126,7 +165,14 @@ impl<'a> Node<'a> {
     /// A finite number, if the key is there.
     pub fn number(&self, key: &str) -> Result<Option<f64>, FormatError> {
         self.get(key)
-            .map(|value| finite(value).ok_or_else(|| self.refuse(format!("{key} is no number"))))
+            .map(|value| {
+                finite(value).ok_or_else(|| match value.as_str() {
+                    Some(word @ ("NaN" | "Infinity" | "-Infinity")) => self.refuse(format!(
+                        "{key} is {word}; NaN and Infinity are refused: remove or repair the entry"
+                    )),
+                    _ => self.refuse(format!("{key} is no number")),
+                })
+            })
             .transpose()
     }
 }

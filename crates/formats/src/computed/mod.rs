@@ -1,6 +1,7 @@
 //! Structures and energies as the programs of the field write them.
 
 mod ase;
+mod ase_database;
 mod cif;
 mod espresso;
 mod json_tree;
@@ -8,6 +9,7 @@ mod method;
 mod pymatgen;
 mod vasprun;
 
+pub use ase_database::read_ase_database;
 pub use cif::read_cif;
 pub use espresso::read_espresso;
 pub use json_tree::read_structures_json;
@@ -17,7 +19,7 @@ use crate::error::FormatError;
 use crate::extxyz::read_extxyz;
 use crate::frame::Frame;
 use crate::poscar::read_poscar;
-use crate::text::{Look, decode_text, look};
+use crate::text::{Look, SQLITE_MAGIC, decode_text, look};
 use std::borrow::Cow;
 use std::path::Path;
 
@@ -36,6 +38,8 @@ pub enum StructureFormat {
     Espresso,
     /// JSON of this package, of pymatgen and of ASE, [`read_structures_json`].
     Json,
+    /// SQLite database of ASE, [`read_ase_database`].
+    AseDatabase,
 }
 
 impl StructureFormat {
@@ -48,6 +52,7 @@ impl StructureFormat {
             Self::Vasprun => "vasprun.xml",
             Self::Espresso => "pw.x output",
             Self::Json => "JSON",
+            Self::AseDatabase => "ASE database",
         }
     }
 
@@ -57,8 +62,8 @@ impl StructureFormat {
     }
 
     /// Format that a file's name promises: the endings `.extxyz`, `.xyz`, `.vasp`, `.poscar`, `.cif`, `.xml`,
-    /// `.pwo`, `.json`, and names that begin with POSCAR, CONTCAR or vasprun. `None` for other names, whose
-    /// content decides.
+    /// `.pwo`, `.json`, `.db`, and names that begin with POSCAR, CONTCAR or vasprun. `None` for other names,
+    /// whose content decides.
     pub fn of_path(path: &str) -> Option<Self> {
         let file = Path::new(path).file_name()?.to_str()?;
         let ending = Path::new(file).extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
@@ -69,6 +74,7 @@ impl StructureFormat {
             "xml" => Some(Self::Vasprun),
             "pwo" => Some(Self::Espresso),
             "json" => Some(Self::Json),
+            "db" => Some(Self::AseDatabase),
             _ if file.starts_with("POSCAR") || file.starts_with("CONTCAR") => Some(Self::Poscar),
             _ if file.starts_with("vasprun") => Some(Self::Vasprun),
             _ => None,
@@ -88,9 +94,17 @@ impl StructureFormat {
         }
     }
 
-    /// Format of a file: what its name promises, else what its content looks like, else extended XYZ.
-    pub fn of(path: &str, text: &str) -> Self {
-        Self::of_path(path).or_else(|| Self::of_content(text)).unwrap_or(Self::ExtendedXyz)
+    /// Format of a file: what its name promises, else what its content (text or bytes) looks like, else
+    /// extended XYZ.
+    pub fn of(path: &str, content: &(impl AsRef<[u8]> + ?Sized)) -> Self {
+        let bytes = content.as_ref();
+        let by_content = || {
+            if bytes.starts_with(SQLITE_MAGIC) {
+                return Some(Self::AseDatabase);
+            }
+            Self::of_content(&String::from_utf8_lossy(bytes))
+        };
+        Self::of_path(path).or_else(by_content).unwrap_or(Self::ExtendedXyz)
     }
 }
 
@@ -122,6 +136,27 @@ pub fn read_structures(text: &str, name: &str) -> Result<Vec<Frame>, FormatError
         StructureFormat::Vasprun => Ok(vec![read_vasprun(text, name)?]),
         StructureFormat::Espresso => Ok(vec![read_espresso(text, name)?]),
         StructureFormat::Json => read_structures_json(text, name),
+        StructureFormat::AseDatabase => read_ase_database(text.as_bytes(), name),
+    }
+}
+
+/// Structures of a file by its bytes: [`read_ase_database`] for a database, else [`read_structures`] of its
+/// text. This is the reader for files of any format, some of which are no text.
+///
+/// ```
+/// use scalade_formats::read_structures_bytes;
+/// let text = b"1\nLattice=\"3 0 0 0 3 0 0 0 3\"\nLi 0 0 0\n";
+/// assert_eq!(read_structures_bytes(text, "lithium.extxyz")?.len(), 1);
+/// let error = read_structures_bytes(text, "lithium.db").unwrap_err();
+/// assert!(error.to_string().contains("looks like extended XYZ, not an SQLite database of ASE"));
+/// # Ok::<(), scalade_formats::FormatError>(())
+/// ```
+///
+/// Errors: those of the format's reader; as [`decode_structures`].
+pub fn read_structures_bytes(bytes: &[u8], name: &str) -> Result<Vec<Frame>, FormatError> {
+    match StructureFormat::of(name, bytes) {
+        StructureFormat::AseDatabase => read_ase_database(bytes, name),
+        _ => read_structures(&decode_structures(bytes, name)?, name),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Exclusion, MappingSettings};
 use crate::Supercell;
-use crate::lattice_match::{integer_times, lattice_matches};
+use crate::lattice_match::{lattice_matches, strain};
 use scalade_crystal::{LatticeSite, Matrix3, Structure, determinant, inverse, norm, row_times};
 use scalade_handoff::VACANT;
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,12 @@ fn primitive_coordinates(fractional: [f64; 3], matrix: &[[i64; 3]; 3], offset: [
     let m = matrix.map(|row| row.map(|e| e as f64));
     let moved = row_times(fractional, &m);
     std::array::from_fn(|i| moved[i] - offset[i])
+}
+
+/// Lattice vectors of the primitive cell as the structure has them: M^-1 F.
+fn strained_primitive(structure: &Structure, supercell: &Supercell) -> Option<Matrix3> {
+    let matrix = supercell.matrix().map(|row| row.map(|e| e as f64));
+    Some(inverse(&matrix)?.map(|row| row_times(row, structure.lattice_angstrom())))
 }
 
 /// Nearest of the candidate sites: its index among them, its cell, the displacement from it in primitive fractional coordinates, and the
@@ -195,6 +201,65 @@ impl SiteChoices {
     ///
     /// Errors: the [`Exclusion`] that says why the structure does not belong to the lattice.
     pub fn place(&self, structure: &Structure, settings: &MappingSettings) -> Result<Arrangement, Exclusion> {
+        self.occupy(structure, self.placement(structure, settings)?, settings)
+    }
+
+    /// The same for structures that show one crystal with some of its atoms elsewhere, as the ends of a hop do: all of them get the supercell and the origin
+    /// of the first, so that a site has the same number in all.
+    ///
+    /// Errors: the position of the structure in the list and the [`Exclusion`] that says why it does not belong to the lattice, or not in this setting.
+    pub fn place_together(
+        &self,
+        structures: &[&Structure],
+        settings: &MappingSettings,
+    ) -> Result<Vec<Arrangement>, (usize, Exclusion)> {
+        let Some(first) = structures.first() else { return Ok(Vec::new()) };
+        let like = self.placement(first, settings).map_err(|e| (0, e))?;
+        let place = |(n, structure): (usize, &&Structure)| {
+            let placement = self.placement_like(structure, &like, settings);
+            placement.and_then(|p| self.occupy(structure, p, settings)).map_err(|e| (n, e))
+        };
+        structures.iter().enumerate().map(place).collect()
+    }
+
+    /// The placement of a structure with supercell and origin of another, but for its strain and its drift.
+    fn placement_like(
+        &self,
+        structure: &Structure,
+        like: &Placement,
+        settings: &MappingSettings,
+    ) -> Result<Placement, Exclusion> {
+        let (cells, limit) = (like.supercell.cells(), settings.max_strain);
+        let no_match = |closest: f64| Exclusion::NoLatticeMatch { cells, closest, limit };
+        if !self.cells(structure, settings)?.contains(&cells) {
+            return Err(no_match(1e9));
+        }
+        let strained = strained_primitive(structure, &like.supercell).ok_or_else(|| no_match(1e9))?;
+        let (strain, _) = strain(&self.lattice_angstrom, &strained).ok_or_else(|| no_match(1e9))?;
+        if strain > limit {
+            return Err(no_match(strain));
+        }
+        let (hosts, supercell) = (self.hosts(), &like.supercell);
+        let drifted = self.displacements(structure, &hosts, supercell, &strained, like.offset)?;
+        let offset = std::array::from_fn(|i| like.offset[i] + drifted.mean[i]);
+        let found = self.displacements(structure, &hosts, supercell, &strained, offset)?;
+        let limit = settings.max_host_displacement_angstrom;
+        if found.largest_angstrom > limit {
+            let (atom, distance_angstrom) = (found.atom, found.largest_angstrom);
+            let species = structure.species()[atom].clone();
+            return Err(Exclusion::HostMismatch { atom, species, distance_angstrom, limit });
+        }
+        Ok(Placement {
+            supercell: supercell.clone(),
+            strained,
+            offset,
+            rms_angstrom: found.rms_angstrom,
+            largest_angstrom: found.largest_angstrom,
+            strain,
+        })
+    }
+
+    fn placement(&self, structure: &Structure, settings: &MappingSettings) -> Result<Placement, Exclusion> {
         let mut best: Option<Placement> = None;
         let mut failure = None;
         for cells in self.cells(structure, settings)? {
@@ -208,8 +273,7 @@ impl SiteChoices {
             }
         }
         let none = Exclusion::NoLatticeMatch { cells: 0, closest: 1e9, limit: settings.max_strain };
-        let placement = best.ok_or_else(|| failure.unwrap_or(none))?;
-        self.occupy(structure, placement, settings)
+        best.ok_or_else(|| failure.unwrap_or(none))
     }
 
     fn place_cells(
@@ -277,9 +341,7 @@ impl SiteChoices {
         let limit = settings.max_host_displacement_angstrom;
         let no_match =
             || (f64::INFINITY, Exclusion::NoLatticeMatch { cells: supercell.cells(), closest: 1e9, limit });
-        let inverse = inverse(&integer_times(&matrix, &[[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]))
-            .ok_or_else(no_match)?;
-        let strained = inverse.map(|row| row_times(row, structure.lattice_angstrom()));
+        let strained = strained_primitive(structure, supercell).ok_or_else(no_match)?;
         let hosts = self.hosts();
         let rarest = structure
             .species()
