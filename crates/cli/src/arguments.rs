@@ -139,6 +139,12 @@ pub enum Command {
         /// Phonon density of states of the working ion's reference.
         #[arg(long)]
         reference_phonon_dos: Option<PathBuf>,
+        /// Electronic density of states of a frame (states per eV and cell of the frame, both spins), ID=FILE; given twice, as for phonons.
+        #[arg(long)]
+        electronic_dos: Vec<String>,
+        /// Electronic density of states of the working ion's reference, per atom.
+        #[arg(long)]
+        reference_electronic_dos: Option<PathBuf>,
         /// Temperatures for them.
         #[arg(long, default_value = "0 K,300 K", allow_hyphen_values = true)]
         temperatures: String,
@@ -254,6 +260,19 @@ pub enum Command {
         reference_energy: Option<String>,
         #[command(flatten)]
         running: Running,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Free energy, entropy and heat capacity of electrons from an electronic density of states.
+    Electronic {
+        /// Density of states: DOSCAR, CSV with the columns energy_eV and dos..., or two columns; energies from the Fermi level, states per eV and cell, both spins.
+        file: PathBuf,
+        /// Formula units of its cell, per which the results are counted.
+        #[arg(long, default_value_t = 1)]
+        formula_units: usize,
+        /// Temperatures, comma-separated.
+        #[arg(long, default_value = "0 K,100 K,200 K,300 K,400 K", allow_hyphen_values = true)]
+        temperatures: String,
         #[command(flatten)]
         common: Common,
     },
@@ -587,6 +606,7 @@ impl Command {
             | Self::Refine { common, .. }
             | Self::Phasediagram { common, .. }
             | Self::Phonon { common, .. }
+            | Self::Electronic { common, .. }
             | Self::Hop { common, .. }
             | Self::Enumerate { common, .. }
             | Self::Sqs { common, .. }

@@ -12,9 +12,9 @@ use scalade::rungs;
 use scalade::rungs_enumerate;
 use scalade::rungs_model::{is_model, montecarlo_model};
 use scalade::rungs_montecarlo::CurveRequest;
-use scalade::rungs_phonon::Vibrations;
 use scalade::rungs_refine::RefineRequest;
 use scalade::rungs_tangent::TangentRequest;
+use scalade::rungs_thermal::{FiniteTemperature, HostTables};
 use scalade::runner::{Failure, Finished, Workspace};
 use scalade::study::RunOptions;
 use serde_json::json;
@@ -111,17 +111,23 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
             reference_energy,
             phonon_dos,
             reference_phonon_dos,
+            electronic_dos,
+            reference_electronic_dos,
             temperatures,
             valence,
             ..
         } => {
-            let vibrations =
-                Vibrations { of_frames: phonon_dos, of_reference: reference_phonon_dos, temperatures };
+            let phonons = HostTables { of_frames: phonon_dos, of_reference: reference_phonon_dos };
+            let electrons = HostTables { of_frames: electronic_dos, of_reference: reference_electronic_dos };
+            let finite = FiniteTemperature { phonons, electrons, temperatures };
             let reference = reference_energy.as_deref();
-            rungs::voltage(read(&orderings)?, reference, valence.map(u32::from), &vibrations)?
+            rungs::voltage(read(&orderings)?, reference, valence.map(u32::from), &finite)?
         }
         Command::Phonon { file, atoms, formula_units, temperatures, .. } => {
-            scalade::rungs_phonon::phonon(&file, atoms, formula_units, &temperatures)?
+            scalade::rungs_thermal::phonon(&file, atoms, formula_units, &temperatures)?
+        }
+        Command::Electronic { file, formula_units, temperatures, .. } => {
+            scalade::rungs_thermal::electronic(&file, formula_units, &temperatures)?
         }
         Command::Groundstates { expansion, max_size, bound, out, running, .. } => {
             let fitted = fit(&expansion)?;

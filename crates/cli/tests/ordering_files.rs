@@ -336,3 +336,37 @@ fn names_of_frames_from_several_files() {
     let two = write(folder.path(), "two.extxyz", &frame(&full, "id=a", -22.5));
     assert_eq!(ends(&[&one, &two]), (format!("a ({one}, frame 1)"), format!("a ({two}, frame 1)")));
 }
+
+#[test]
+fn a_database_in_sqlite_is_read_like_the_others() {
+    let database = sample("python/ase.db");
+    let voltage = |file: &str| {
+        let found = document(&["voltage", file, "--where", "calculator=VASP", "--json"]);
+        (found["average_voltage_V"].as_f64().unwrap(), found["steps"].clone())
+    };
+    // -(-22.690123456789014 + 17.142857142857142 - E_Li), two atoms of the metal with -3.8 eV.
+    let wanted = 22.690_123_456_789_014 - 17.142_857_142_857_142 - 1.9;
+    let (found, steps) = voltage(database.to_str().unwrap());
+    assert!((found - wanted).abs() < 1e-12);
+    // The same from the same rows as JSON, and from a folder with the database in it.
+    assert_eq!(voltage(sample("python/ase.json").to_str().unwrap()), (found, steps.clone()));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(&database, folder.path().join("rows.db")).unwrap();
+    assert_eq!(voltage(folder.path().to_str().unwrap()), (found, steps));
+    let entries = std::fs::read_dir(folder.path()).unwrap().count();
+    assert_eq!(entries, 1, "nothing is written beside the database");
+    // Converted, and as a structure to enumerate on.
+    let out = folder.path().join("out.extxyz");
+    let out = out.to_str().unwrap();
+    assert!(scalade(&["convert", database.to_str().unwrap(), out]).status.success());
+    assert_eq!(voltage(out).0, found);
+    let counts = |file: &Path| {
+        let file = file.to_str().unwrap().to_string();
+        document(&["enumerate", "--structure", &file, "--sites", "Li=Li,Vac", "--max-size", "2", "--json"])["counts"].clone()
+    };
+    assert_eq!(counts(&database), counts(Path::new(out)));
+    refused(&["voltage", sample("python/wal.db").to_str().unwrap()], &["WAL", "PRAGMA"]);
+    let cut = folder.path().join("cut.db");
+    std::fs::write(&cut, &std::fs::read(&database).unwrap()[..8000]).unwrap();
+    refused(&["voltage", cut.to_str().unwrap()], &["cut short", "8000"]);
+}

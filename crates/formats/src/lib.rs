@@ -26,12 +26,12 @@
 mod barriers;
 mod computed;
 mod convert;
+mod density_of_states;
 mod elements;
 mod error;
 mod extxyz;
 mod frame;
 mod json;
-mod phonon;
 mod poscar;
 mod references;
 mod table;
@@ -43,12 +43,12 @@ pub use computed::{
     read_structures_bytes, read_structures_json, read_vasprun,
 };
 pub use convert::{FileFormat, convert};
+pub use density_of_states::{ElectronicTable, PhononTable, read_electronic_dos, read_phonon_dos};
 pub use elements::{atomic_number, element_symbol};
 pub use error::{FormatError, Place};
 pub use extxyz::{read_extxyz, write_extxyz};
 pub use frame::{AtomArray, Frame, InfoValue, energy_ev, standard_error_ev};
 pub use json::{read_frames_json, write_frames_json};
-pub use phonon::{PhononTable, read_phonon_dos};
 pub use poscar::{Poscar, read_poscar, write_poscar};
 pub use references::{EnergyPer, ReferenceEnergy, read_references};
 pub use table::{Table, read_csv, read_table_json, write_csv, write_table_json};

@@ -12,11 +12,6 @@ pub(crate) struct LatticeMatch {
     pub strain_norm: f64,
 }
 
-/// Rows of an integer matrix times a lattice.
-pub(crate) fn integer_times(m: &[[i64; 3]; 3], lattice: &Matrix3) -> Matrix3 {
-    m.map(|row| row_times(row.map(|e| e as f64), lattice))
-}
-
 /// A reduced basis `R = T F` of the lattice F: no vector can be shortened by adding the others with coefficients -1, 0, 1.
 pub(crate) fn reduce(lattice: &Matrix3) -> (Matrix3, [[i64; 3]; 3]) {
     let mut basis = *lattice;
@@ -189,6 +184,11 @@ fn integer_inverse(m: &[[i64; 3]; 3]) -> Option<[[i64; 3]; 3]> {
 mod tests {
     use super::*;
     use scalade_numerics::Philox;
+
+    /// Rows of an integer matrix times a lattice.
+    fn integer_times(m: &[[i64; 3]; 3], lattice: &Matrix3) -> Matrix3 {
+        m.map(|row| row_times(row.map(|e| e as f64), lattice))
+    }
 
     #[test]
     fn a_strained_rotated_skewed_supercell_is_recovered() {

@@ -3,10 +3,7 @@
 use crate::error::ScaladeError;
 use crate::orderings::Orderings;
 use scalade_energetics::is_vacancy;
-use scalade_formats::{
-    FileFormat, Frame, InfoValue, StructureFormat, decode_structures, read_extxyz, read_frames_json,
-    read_poscar,
-};
+use scalade_formats::{FileFormat, Frame, InfoValue, StructureFormat, read_structures_bytes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -15,7 +12,8 @@ const MARKS_WITHIN: usize = 65_536;
 
 impl Orderings {
     /// Reads files, each in the format that its name or content tells, in the order given. Of a folder, the files with known names in it and in its
-    /// folders are read, sorted: `vasprun*`, `*.extxyz`, `*.pwo`, `*.out` that pw.x wrote, and `*.json` of ASE, of pymatgen or of `scalade convert`.
+    /// folders are read, sorted: `vasprun*`, `*.extxyz`, `*.pwo`, `*.out` that pw.x wrote, `*.db` of ASE, and `*.json` of ASE, of pymatgen or of
+    /// `scalade convert`.
     /// A file that is named twice is read once. One file alone is read as [`Orderings::read`] does; of several, frames without a name are called by
     /// their file.
     pub fn read_files(paths: &[PathBuf], working_ion: &str, energy_key: &str) -> Result<Self, ScaladeError> {
@@ -33,8 +31,8 @@ impl Orderings {
         };
         for path in &files {
             let name = path.display().to_string();
-            let text = read_structures_text(path)?;
-            let mut read = Self::read(&text, &name, working_ion, energy_key)?;
+            let bytes = read_bytes(path)?;
+            let mut read = Self::read(&bytes, &name, working_ion, energy_key)?;
             if files.len() > 1 {
                 name_frames(&mut read, &name);
             }
@@ -49,20 +47,24 @@ impl Orderings {
 pub(crate) fn structure_format(name: &str) -> Result<FileFormat, ScaladeError> {
     FileFormat::of_path(name, None).filter(|f| !f.is_table()).ok_or_else(|| {
         ScaladeError::input(format!(
-            "the name {name} tells no format of structures; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json"
+            "the name {name} tells no format of structures; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .cif, .json, .db, vasprun.xml, .pwo (pw.x)"
         ))
     })
 }
 
 /// The first structure of a file, whose name tells the format.
-pub(crate) fn first_structure(text: &str, name: &str) -> Result<scalade_crystal::Structure, ScaladeError> {
-    let format = structure_format(name)?;
+pub(crate) fn first_structure(path: &Path) -> Result<scalade_crystal::Structure, ScaladeError> {
+    let name = path.display().to_string();
+    // A name that tells no format is wrong whether the file exists or not.
+    structure_format(&name)?;
+    structure_in(&read_bytes(path)?, &name)
+}
+
+/// The first structure in the bytes of a file, whose name tells the format.
+pub(crate) fn structure_in(bytes: &[u8], name: &str) -> Result<scalade_crystal::Structure, ScaladeError> {
+    structure_format(name)?;
     let bad = |e: scalade_formats::FormatError| ScaladeError::input(e.to_string());
-    let frames = match format {
-        FileFormat::Poscar => return Ok(read_poscar(text, name).map_err(bad)?.structure),
-        FileFormat::FramesJson => read_frames_json(text, name).map_err(bad)?,
-        _ => read_extxyz(text, name).map_err(bad)?,
-    };
+    let frames = read_structures_bytes(bytes, name).map_err(bad)?;
     let first = frames.first().ok_or_else(|| ScaladeError::input(format!("{name} holds no structure")))?;
     first.structure().map_err(bad)
 }
@@ -79,13 +81,9 @@ pub(crate) fn without_vacancies(frame: &Frame) -> Frame {
     out
 }
 
-/// Text of a file of structures.
-pub fn read_structures_text(path: &Path) -> Result<String, ScaladeError> {
-    let name = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|e| ScaladeError::input(format!("cannot read {name}: {e}")))?;
-    decode_structures(&bytes, &name)
-        .map(std::borrow::Cow::into_owned)
-        .map_err(|e| ScaladeError::input(e.to_string()))
+/// Reads a whole file; a missing one is bad input.
+pub(crate) fn read_bytes(path: &Path) -> Result<Vec<u8>, ScaladeError> {
+    std::fs::read(path).map_err(|e| ScaladeError::input(format!("cannot read {}: {e}", path.display())))
 }
 
 /// Calls frames that have no name of their own by their file.
@@ -117,7 +115,7 @@ fn files_of_folder(folder: &Path) -> Result<Vec<PathBuf>, ScaladeError> {
     found.sort();
     if found.is_empty() {
         return Err(ScaladeError::input(format!(
-            "{}: no file of structures with energies is in this folder or in the folders directly below; looked for vasprun.xml, *.extxyz, *.pwo, *.out of pw.x, *.json of ASE or pymatgen; name the files themselves",
+            "{}: no file of structures with energies is in this folder or in the folders directly below; looked for vasprun.xml, *.extxyz, *.pwo, *.out of pw.x, *.db of ASE, *.json of ASE or pymatgen; name the files themselves",
             folder.display()
         )));
     }
@@ -143,6 +141,7 @@ fn is_known(path: &Path) -> bool {
     match ending.as_str() {
         "extxyz" | "pwo" => true,
         "xml" => name.starts_with("vasprun"),
+        "db" => beginning(path).starts_with("SQLite format 3\0"),
         "out" => StructureFormat::of_content(&beginning(path)) == Some(StructureFormat::Espresso),
         "json" => {
             let text = beginning(path);

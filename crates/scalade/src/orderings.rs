@@ -1,11 +1,11 @@
 //! Structures with energies: from a file to what voltages and expansions take.
 
 use crate::error::ScaladeError;
-use crate::ordering_files::first_structure;
+use crate::ordering_files::structure_in;
 use scalade_crystal::{MoyoFinder, Structure};
 use scalade_energetics::{ComputedEntry, HostSpace, IonReference, VoltageProfile, element_of_species};
 use scalade_formats::{
-    Frame, InfoValue, StructureFormat, atomic_number, decode_text, energy_ev, read_structures,
+    Frame, InfoValue, StructureFormat, atomic_number, decode_text, energy_ev, read_structures_bytes,
     standard_error_ev,
 };
 use scalade_lattice::{MappingReport, MappingSettings, Parent, map_frames};
@@ -86,15 +86,21 @@ fn method_of(frame: &Frame, part: impl Fn(&str, &str) -> Option<String>) -> Opti
 }
 
 impl Orderings {
-    /// Reads structures with energies in any format of [`read_structures`], which the name tells, else the content; `name` is what messages call
-    /// the file.
-    pub fn read(text: &str, name: &str, working_ion: &str, energy_key: &str) -> Result<Self, ScaladeError> {
-        let frames = read_structures(text, name).map_err(|e| ScaladeError::input(e.to_string()))?;
+    /// Reads structures with energies in any format of [`read_structures_bytes`], which the name tells, else the content (text or bytes); `name` is what
+    /// messages call the file.
+    pub fn read(
+        content: &(impl AsRef<[u8]> + ?Sized),
+        name: &str,
+        working_ion: &str,
+        energy_key: &str,
+    ) -> Result<Self, ScaladeError> {
+        let frames =
+            read_structures_bytes(content.as_ref(), name).map_err(|e| ScaladeError::input(e.to_string()))?;
         Ok(Self {
             frames,
             working_ion: working_ion.to_string(),
             energy_key: energy_key.to_string(),
-            formats: BTreeMap::from([(name.to_string(), StructureFormat::of(name, text))]),
+            formats: BTreeMap::from([(name.to_string(), StructureFormat::of(name, content))]),
         })
     }
 
@@ -105,7 +111,7 @@ impl Orderings {
             ScaladeError::input(match format {
                 None => e.to_string(),
                 Some(format) => format!(
-                    "{}: a {} file holds a structure without an energy, and energies are due here; give vasprun.xml, output of pw.x, JSON of ASE or pymatgen, or extended XYZ with {}=... (eV per cell) in its comment line, which scalade convert writes from this file without the energy",
+                    "{}: a {} file holds a structure without an energy, and energies are due here; give vasprun.xml, output of pw.x, a database or JSON of ASE, JSON of pymatgen, or extended XYZ with {}=... (eV per cell) in its comment line, which scalade convert writes from this file without the energy",
                     frame.file,
                     format.name(),
                     self.energy_key
@@ -278,8 +284,8 @@ impl Orderings {
     }
 
     /// The ideal structure from a file: all sites of the working ion occupied, the host that of the frames.
-    pub fn parent_from(&self, text: &str, name: &str) -> Result<Parent, ScaladeError> {
-        let structure = elements_of(&first_structure(text, name)?)?;
+    pub fn parent_from(&self, bytes: &[u8], name: &str) -> Result<Parent, ScaladeError> {
+        let structure = elements_of(&structure_in(bytes, name)?)?;
         let (_, frame, formulas) = self.fullest()?;
         let host = |s: &scalade_crystal::Structure| (s.len() - s.count(&self.working_ion)) as f64;
         let formulas = formulas * host(&structure) / host(&frame);

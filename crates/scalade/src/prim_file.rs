@@ -132,7 +132,7 @@ fn choices(
                 );
             }
             let other = path.parent().unwrap_or(Path::new("")).join(beside);
-            let structure = first_structure(&read_text(&other)?, &other.display().to_string())?;
+            let structure = first_structure(&other)?;
             if let Some(unknown) = file.sites.keys().find(|s| structure.count(s) == 0) {
                 return Err(bad(format!("[sites] {unknown}: {} holds no {unknown}", other.display())));
             }

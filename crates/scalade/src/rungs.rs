@@ -3,8 +3,9 @@
 use crate::cell_run::{self, Discharge};
 use crate::error::ScaladeError;
 use crate::kinds;
+use crate::ordering_files::read_bytes;
 use crate::orderings::Orderings;
-use crate::rungs_phonon::Vibrations;
+use crate::rungs_thermal::FiniteTemperature;
 use scalade_formats::FileFormat;
 use scalade_hopping::{Budget, Diffusivity, RateParameters, TransportRequest, transport_point};
 use scalade_lattice::{
@@ -36,7 +37,7 @@ pub fn voltage(
     mut orderings: Orderings,
     reference_energy: Option<&str>,
     valence: Option<u32>,
-    vibrations: &Vibrations,
+    finite_temperature: &FiniteTemperature,
 ) -> Result<Value, ScaladeError> {
     let reference = match reference_energy {
         Some(text) => electronvolt("reference energy", text)?,
@@ -69,8 +70,8 @@ pub fn voltage(
         "average_std_error_V": profile.average_standard_error_v,
         "hull": hull,
     });
-    if vibrations.is_given() {
-        document["finite_temperature"] = vibrations.finite_temperature(orderings, &profile)?;
+    if finite_temperature.is_given() {
+        document["finite_temperature"] = finite_temperature.voltages(orderings, &profile)?;
     }
     Ok(document)
 }
@@ -185,9 +186,7 @@ const FURTHEST_ANGSTROM: [f64; 2] = [9.0, 6.0];
 pub fn fit(orderings: &Orderings, request: &FitRequest) -> Result<FittedExpansion, ScaladeError> {
     let FitRequest { cutoffs, max_excluded, seed, samples, .. } = *request;
     let parent = match request.parent {
-        Some(path) => {
-            orderings.parent_from(&crate::orderings::read_text(path)?, &path.display().to_string())?
-        }
+        Some(path) => orderings.parent_from(&read_bytes(path)?, &path.display().to_string())?,
         None => orderings.parent()?,
     };
     let report = orderings.map(&parent, &request.mapping()?, max_excluded)?;
@@ -389,15 +388,15 @@ pub fn convert(input: &Path, output: &Path, frame: Option<usize>) -> Result<(), 
     let (from_name, to_name) = (input.display().to_string(), output.display().to_string());
     let unknown = |name: &str| {
         ScaladeError::input(format!(
-            "the name {name} tells no format; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json, .csv, and to read also .cif, vasprun.xml, .pwo (pw.x)"
+            "the name {name} tells no format; use .extxyz or .xyz, POSCAR, .poscar or .vasp, .json, .csv, and to read also .cif, .db (ASE), vasprun.xml, .pwo (pw.x)"
         ))
     };
     let from = FileFormat::of_path(&from_name, None).ok_or_else(|| unknown(&from_name))?;
     let to = FileFormat::of_path(&to_name, Some(from)).ok_or_else(|| unknown(&to_name))?;
     // A JSON input holds what its partner format says.
     let from = FileFormat::of_path(&from_name, Some(to)).unwrap_or(from);
-    let text = crate::ordering_files::read_structures_text(input)?;
-    let converted = scalade_formats::convert(&text, &from_name, from, to, frame)
+    let bytes = read_bytes(input)?;
+    let converted = scalade_formats::convert(&bytes, &from_name, from, to, frame)
         .map_err(|e| ScaladeError::input(e.to_string()))?;
     crate::runner::write_atomic(output, converted.as_bytes())
 }

@@ -142,7 +142,7 @@ fn build(
         }
         Start::Structure(name) => {
             let other = path.parent().unwrap_or(Path::new("")).join(name);
-            let structure = first_structure(&read_text(&other)?, &other.display().to_string())?;
+            let structure = first_structure(&other)?;
             let of_file = |e: &dyn std::fmt::Display| input(&format!("{}: {e}", other.display()));
             let arrangement = choices(&hamiltonian)
                 .place(&structure, &MappingSettings::default())

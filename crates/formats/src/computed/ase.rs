@@ -171,7 +171,12 @@ fn periodic(node: &Node<'_>) -> Result<[bool; 3], FormatError> {
 
 /// Pairs of the user: numbers, logicals and texts.
 fn pairs(node: &Node<'_>, frame: &mut Frame) -> Result<(), FormatError> {
-    let Some(pairs) = node.child("key_value_pairs") else { return Ok(()) };
+    let Some(pairs) = node.child("key_value_pairs") else {
+        return match node.get("key_value_pairs") {
+            None | Some(Value::Null) => Ok(()),
+            Some(_) => Err(node.refuse("key_value_pairs is no object of pairs")),
+        };
+    };
     for (key, value) in pairs.object {
         if key.is_empty()
             || matches!(key.as_str(), "Lattice" | "Properties" | "pbc")
@@ -228,7 +233,8 @@ fn parameters<'a>(node: &Node<'a>) -> Result<Option<Cow<'a, Map<String, Value>>>
     let mut text = match node.get("calculator_parameters") {
         Some(Value::Object(object)) => return Ok(Some(Cow::Borrowed(object))),
         Some(Value::String(text)) => text.clone(),
-        _ => return Ok(None),
+        None | Some(Value::Null) => return Ok(None),
+        Some(_) => return Err(node.refuse("calculator_parameters is no object")),
     };
     // Every text is shorter than that which holds it.
     loop {
@@ -238,7 +244,8 @@ fn parameters<'a>(node: &Node<'a>) -> Result<Option<Cow<'a, Map<String, Value>>>
         match inner {
             Value::Object(object) => return Ok(Some(Cow::Owned(object))),
             Value::String(inner) => text = inner,
-            _ => return Ok(None),
+            Value::Null => return Ok(None),
+            _ => return Err(node.refuse("calculator_parameters is a text of JSON that is no object")),
         }
     }
 }

@@ -453,8 +453,9 @@ impl<'a> Record<'a> {
     }
 
     fn arrays(&self) -> Result<Arrays, FormatError> {
-        let numbers = self.atomic_numbers()?;
-        let atoms = numbers.as_ref().map_or(0, Vec::len);
+        // Without atoms the frame is refused, whatever the other columns hold.
+        let Some(numbers) = self.atomic_numbers()? else { return Ok(Arrays::default()) };
+        let atoms = numbers.len();
         let periodic = match self.integer("pbc")? {
             None => [false; 3],
             // One bit for each vector.
@@ -469,7 +470,7 @@ impl<'a> Record<'a> {
             initial_magmoms: self.moments("initial_magmoms", atoms)?,
             magmoms: self.moments("magmoms", atoms)?,
             periodic,
-            numbers,
+            numbers: Some(numbers),
         })
     }
 

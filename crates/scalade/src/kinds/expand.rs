@@ -163,7 +163,7 @@ pub(super) fn read_parent(
         return orderings.parent().map_err(failure);
     }
     let name = inputs.path("parent")?.file_name().map(|n| n.to_string_lossy().into_owned());
-    orderings.parent_from(&inputs.file_text("parent")?, &name.unwrap_or_default()).map_err(failure)
+    orderings.parent_from(&inputs.bytes("parent")?, &name.unwrap_or_default()).map_err(failure)
 }
 
 fn orderings_places(

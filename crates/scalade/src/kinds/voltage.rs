@@ -84,6 +84,6 @@ impl StepKind for VoltageKind {
 pub(super) fn read_orderings(inputs: &Inputs) -> Result<Orderings, StepFailure> {
     let name =
         inputs.path("frames")?.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let text = inputs.file_text("frames")?;
-    Orderings::read(&text, &name, inputs.text("working_ion")?, inputs.text("energy_key")?).map_err(failure)
+    let bytes = inputs.bytes("frames")?;
+    Orderings::read(&bytes, &name, inputs.text("working_ion")?, inputs.text("energy_key")?).map_err(failure)
 }

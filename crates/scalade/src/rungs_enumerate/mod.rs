@@ -3,7 +3,7 @@
 mod write;
 
 use crate::error::ScaladeError;
-use crate::ordering_files::{first_structure, structure_format};
+use crate::ordering_files::first_structure;
 use scalade_crystal::NamedLattice;
 use scalade_crystal::enumeration::{
     ConcentrationLimit, DerivativeStructures, EnumerationError, Fraction, ParentLattice, SizeCount,
@@ -133,14 +133,6 @@ fn limits(request: &EnumerateRequest) -> Result<Vec<ConcentrationLimit>, Scalade
     Ok(out)
 }
 
-/// The first structure of a file.
-fn read_structure(path: &Path) -> Result<scalade_crystal::Structure, ScaladeError> {
-    let name = path.display().to_string();
-    // A name that tells no format is wrong whether the file exists or not.
-    structure_format(&name)?;
-    first_structure(&crate::orderings::read_text(path)?, &name)
-}
-
 fn named_parent(name: &str, request: &ParentRequest) -> Result<ParentLattice, ScaladeError> {
     let lattice = NamedLattice::from_name(name).ok_or_else(|| {
         let names = NamedLattice::ALL.map(NamedLattice::name);
@@ -167,7 +159,7 @@ fn file_parent(path: &Path, request: &ParentRequest) -> Result<ParentLattice, Sc
     if request.species.is_some() {
         return Err(input("--species belongs to --lattice; a structure takes --sites \"Li=Li,Vac\""));
     }
-    let structure = read_structure(path)?;
+    let structure = first_structure(path)?;
     if request.sites.is_empty() {
         return Err(input("say which species may be replaced by which: --sites \"Li=Li,Vac\""));
     }

@@ -91,6 +91,85 @@ fn lithium_iron_phosphate_at_finite_temperature() {
     refused(&swapped, &["LiFeP", "FePO4"]);
 }
 
+/// A file of this test run.
+fn written(name: &str, text: &str) -> String {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).unwrap();
+    path.to_string_lossy().into_owned()
+}
+
+/// (pi^2/6) (k T)^2 g, eV: Sommerfeld's free energy of a constant density g, with the sign turned.
+fn sommerfeld(density: f64, temperature: f64) -> f64 {
+    let kt = 8.617_333_262e-5 * temperature;
+    std::f64::consts::PI.powi(2) / 6.0 * kt * kt * density
+}
+
+#[test]
+fn electrons_have_a_part_of_their_own() {
+    // Per cell of four formula units: 12 states per eV in the full host and 40 in the empty one; 0.5 per atom of the metal.
+    let full = written("full.csv", "energy_eV,dos_per_eV\n-5,12\n5,12\n");
+    let empty = written("empty.dat", "# energy, states\n-5 40\n5 40\n");
+    let metal = written("metal.dat", "-5 0.5\n5 0.5\n");
+    let (of_full, of_empty) = (format!("LiFePO4={full}"), format!("FePO4={empty}"));
+    let frames = data("endmembers.extxyz");
+    let electrons = ["--electronic-dos", &of_full, "--electronic-dos", &of_empty];
+    let base = ["voltage", &frames, "--where", "model=CHGNet-0.3.0", "--temperatures", "0 K,300 K"];
+    let mut arguments = [&base[..], &electrons].concat();
+    refused(&arguments, &["--reference-electronic-dos"]);
+    arguments.extend(["--reference-electronic-dos", &metal]);
+    let alone = document(&arguments);
+    let at = |found: &serde_json::Value, k: usize, key: &str| {
+        found["finite_temperature"][k][key].as_f64().unwrap()
+    };
+    // V = -(F_full - F_empty - F_metal)/e with F = -(pi^2/6) (kT)^2 g: more states in the empty host lower the voltage.
+    let part = sommerfeld(12.0 / 4.0 - 40.0 / 4.0 - 0.5, 300.0);
+    assert!((at(&alone, 1, "electronic_V") - part).abs() < 1e-9 && part < -5e-3);
+    assert_eq!(at(&alone, 0, "electronic_V"), 0.0);
+    assert!((at(&alone, 1, "slope_V_per_K") - 2.0 * part / 300.0).abs() < 1e-11);
+    assert!(alone["finite_temperature"][1].get("vibrational_V").is_none());
+    // With phonons the parts stand side by side, each as it is alone.
+    let dos = |id: &str| format!("{id}={}", data(&format!("phonon_dos_{id}.csv")));
+    let (a, b, c) = (dos("LiFePO4"), dos("FePO4"), data("phonon_dos_Li_bcc.csv"));
+    let phonons = ["--phonon-dos", &a, "--phonon-dos", &b, "--reference-phonon-dos", &c];
+    let vibrations = document(&[&base[..], &phonons].concat());
+    let both = document(&[&arguments[..], &phonons].concat());
+    for k in 0..2 {
+        assert_eq!(at(&both, k, "electronic_V"), at(&alone, k, "electronic_V"));
+        assert_eq!(at(&both, k, "vibrational_V"), at(&vibrations, k, "vibrational_V"));
+        let sum: f64 = ["zero_kelvin_without_zero_point_V", "zero_point_V", "vibrational_V", "electronic_V"]
+            .map(|key| at(&both, k, key))
+            .iter()
+            .sum();
+        assert!((at(&both, k, "voltage_V") - sum).abs() < 1e-12);
+        let slopes = at(&vibrations, k, "slope_V_per_K") + at(&alone, k, "slope_V_per_K");
+        assert!((at(&both, k, "slope_V_per_K") - slopes).abs() < 1e-15);
+    }
+    // Two kinds of tables of different frames, a table that ends too early.
+    let short = written("short.dat", "-0.3 1\n0.3 1\n");
+    let narrow = arguments.iter().map(|a| if *a == metal { short.as_str() } else { a }).collect::<Vec<_>>();
+    refused(&narrow, &["25 kT", "short.dat"]);
+    let frequencies = format!("FePO4={}", data("phonon_dos_FePO4.csv"));
+    let mixed = arguments.iter().map(|a| if *a == of_empty { frequencies.as_str() } else { a });
+    refused(&mixed.collect::<Vec<_>>(), &["energy (eV)", "frequency_THz"]);
+}
+
+#[test]
+fn thermal_functions_of_electrons() {
+    let file = written("gas.dat", "-5 3\n5 3\n");
+    let found = document(&["electronic", &file, "--formula-units", "2", "--temperatures", "0 K,500 K"]);
+    assert_eq!(found["states_at_fermi_level_per_eV"], 1.5);
+    let at = |key: &str, k: usize| found[key][k].as_f64().unwrap();
+    let free = sommerfeld(1.5, 500.0);
+    assert!((at("free_energy_eV", 1) + free).abs() < 1e-10 && at("free_energy_eV", 0) == 0.0);
+    let molar = 2.0 * free / 500.0 * 96_485.332_123;
+    assert!((at("entropy_J_mol_K", 1) - molar).abs() < 1e-7);
+    assert!((at("heat_capacity_J_mol_K", 1) - molar).abs() < 1e-7);
+    assert!(at("chemical_potential_eV", 1).abs() < 1e-12);
+    refused(&["electronic", &file, "--temperatures", ""], &["--temperatures"]);
+    refused(&["electronic", &file, "--temperatures", "5000 K"], &["25 kT"]);
+    refused(&["electronic", &data("phonon_dos_Li_bcc.csv")], &["energy (eV)"]);
+}
+
 #[test]
 fn methods_are_not_mixed() {
     let frames = data("endmembers.extxyz");
