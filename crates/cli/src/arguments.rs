@@ -167,6 +167,16 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Barriers of computed hops (NEB images) and their local cluster expansion: kinetically resolved activation as a function of the surroundings.
+    Barriers {
+        #[command(flatten)]
+        barriers: Barriers,
+        /// Write the local expansion to this JSON file.
+        #[arg(long)]
+        write: Option<PathBuf>,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Ground states of a cluster expansion by exhaustive search, and which of them the data do not hold.
     Groundstates {
         #[command(flatten)]
@@ -396,6 +406,60 @@ pub struct Orderings {
     pub conditions: Vec<String>,
 }
 
+/// Computed hops and the expansion of their barriers.
+#[derive(Clone, Debug, Args)]
+pub struct Barriers {
+    /// Images of the hops with energies. Frames with one value of the key hop (or path, id) are the images of one hop, in order; state=initial, saddle and
+    /// final name its ends and its saddle, else they are the first, the last and the highest image.
+    #[arg(required = true, num_args = 1..)]
+    pub images: Vec<PathBuf>,
+    /// TOML file of the primitive cell: what may stand on each site.
+    #[arg(long)]
+    pub prim: PathBuf,
+    /// How far clusters of 1, 2 ... sites reach from the hop: lengths, comma-separated.
+    #[arg(long, default_value = "5 angstrom,3 angstrom")]
+    pub radius: String,
+    /// Largest distance within clusters of 2, 3 ... sites, comma-separated (default: what the radius lets them).
+    #[arg(long, default_value = "")]
+    pub diameter: String,
+    /// Expand the barriers of both directions apart, instead of the part that they share.
+    #[arg(long)]
+    pub directed: bool,
+    /// Which kind of hop is expanded, from 1 (kinds differ where no symmetry joins them; the most frequent one comes first).
+    #[arg(long, default_value_t = 1)]
+    pub kind: usize,
+    /// Hops that may be left out because their ends are not on the lattice (they are then listed).
+    #[arg(long, default_value_t = 0)]
+    pub max_excluded: usize,
+    /// Largest strain of a structure against the ideal lattice [default: 0.12].
+    #[arg(long)]
+    pub max_strain: Option<f64>,
+    /// Largest distance of an atom from its site [default: "0.8 angstrom"].
+    #[arg(long)]
+    pub max_drift: Option<String>,
+    /// How the coefficients are found: ard (automatic relevance: switches clusters off), bayes, least-squares, ridge or lasso.
+    #[arg(long, default_value = "ard")]
+    pub method: String,
+    /// Penalty of ridge or lasso [default: chosen by the error of prediction].
+    #[arg(long)]
+    pub penalty: Option<f64>,
+    /// Tell the error in this many folds too.
+    #[arg(long)]
+    pub folds: Option<u16>,
+    /// Members of the posterior in the file written.
+    #[arg(long, default_value_t = 8)]
+    pub samples: u16,
+    /// Seed of the random streams.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Key of the total energy (eV per frame).
+    #[arg(long, default_value = "energy")]
+    pub energy_key: String,
+    /// Keep only frames whose comment line holds KEY=VALUE; may be repeated.
+    #[arg(long = "where", value_name = "KEY=VALUE")]
+    pub conditions: Vec<String>,
+}
+
 /// A calculator of a Python environment.
 #[derive(Clone, Debug, Args)]
 pub struct Computing {
@@ -607,6 +671,7 @@ impl Command {
             | Self::Phasediagram { common, .. }
             | Self::Phonon { common, .. }
             | Self::Electronic { common, .. }
+            | Self::Barriers { common, .. }
             | Self::Hop { common, .. }
             | Self::Enumerate { common, .. }
             | Self::Sqs { common, .. }

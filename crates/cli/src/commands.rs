@@ -1,7 +1,7 @@
 //! From arguments to the library and back.
 
 use crate::arguments::{
-    Command, Computing, Enumeration, Expansion, Orderings, ParentLattice, Quasirandom, Running,
+    Barriers, Command, Computing, Enumeration, Expansion, Orderings, ParentLattice, Quasirandom, Running,
 };
 use crate::output::Output;
 use crate::progress::progress;
@@ -138,6 +138,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         Command::Expand { expansion, prim, write, .. } => {
             expand(&expansion, prim.as_deref(), write.as_deref())?
         }
+        Command::Barriers { barriers, write, .. } => barriers_of_hops(&barriers, write.as_deref())?,
         command @ Command::Montecarlo { .. } => montecarlo(command)?,
         Command::Sqs { quasirandom: given, .. } => quasirandom(given)?,
         command @ Command::Compute { .. } => compute(command)?,
@@ -401,6 +402,31 @@ fn expand(
         rungs::write_expansion(&fitted.fit.hamiltonian, out)?;
     }
     Ok(scalade::rungs_species::document(&fitted, &request))
+}
+
+fn barriers_of_hops(given: &Barriers, write: Option<&Path>) -> Result<serde_json::Value, ScaladeError> {
+    // The working ion plays no part: the primitive cell tells what may stand where.
+    let mut images = scalade::orderings::Orderings::read_files(&given.images, "Li", &given.energy_key)?;
+    images.retain(&given.conditions)?;
+    let request = scalade::rungs_barriers::BarrierRequest {
+        prim: &given.prim,
+        radius: &given.radius,
+        diameter: &given.diameter,
+        directed: given.directed,
+        kind: given.kind,
+        max_excluded: given.max_excluded,
+        max_strain: given.max_strain,
+        max_drift: given.max_drift.as_deref(),
+        method: rungs::fit_method(&given.method, given.penalty)?,
+        folds: given.folds.map(usize::from),
+        samples: usize::from(given.samples),
+        seed: given.seed,
+    };
+    let fitted = scalade::rungs_barriers::fit_barriers(&images, &request)?;
+    if let Some(out) = write {
+        rungs::write_expansion(&fitted.fit.expansion, out)?;
+    }
+    scalade::rungs_barriers::document(&fitted, &request)
 }
 
 fn fit_with(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::FittedExpansion, ScaladeError> {

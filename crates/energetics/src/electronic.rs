@@ -133,9 +133,9 @@ impl ElectronicDos {
         for _ in 0..200 {
             let middle = 0.5 * (low + high);
             if self.excess(middle, kt) < 0.0 {
-                low = middle
+                low = middle;
             } else {
-                high = middle
+                high = middle;
             }
             if high - low <= 1e-13 * kt.max(high.abs()) {
                 break;

@@ -44,6 +44,14 @@ pub enum ExpansionError {
         /// Entries given.
         got: usize,
     },
+    /// An event that symmetry does not make of another.
+    #[error(
+        "the event of {sites} sites is not of the kind of the prototype: no operation of the crystal joins the two"
+    )]
+    OtherEvent {
+        /// Sites that change in it.
+        sites: usize,
+    },
     /// A composition, a start or a reservoir that a run cannot have.
     #[error("{problem}")]
     Run {

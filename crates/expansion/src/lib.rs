@@ -23,6 +23,7 @@ mod error;
 mod fit;
 mod function_orbits;
 mod ground_state_bound;
+pub mod local;
 pub mod montecarlo;
 mod prim;
 mod site_basis;

@@ -27,6 +27,7 @@ pub struct SpeciesChange {
 
 impl SpeciesChange {
     /// The change of the reverse event.
+    #[must_use]
     pub fn reversed(self) -> Self {
         Self { before: self.after, after: self.before, ..self }
     }

@@ -219,12 +219,7 @@ impl LatticeError {
     }
 
     /// Refuses a setting unless it holds.
-    pub(crate) fn require(
-        holds: bool,
-        name: &'static str,
-        value: f64,
-        want: &'static str,
-    ) -> Result<(), Self> {
+    pub fn require(holds: bool, name: &'static str, value: f64, want: &'static str) -> Result<(), Self> {
         if holds { Ok(()) } else { Err(Self::Setting { name, value, want }) }
     }
 }

@@ -43,12 +43,19 @@ pub enum Column {
         /// Largest distance between two of them, angstrom.
         diameter_angstrom: f64,
     },
+    /// The products of a set of equivalent clusters about an event.
+    Local {
+        /// Sites of a cluster, those of the event left out.
+        order: usize,
+        /// Distance of the furthest of them from the event, angstrom.
+        reach_angstrom: f64,
+    },
 }
 
 impl Column {
     /// Whether no method penalises its coefficient: the constant, the point terms, the electrostatic energy.
     pub fn is_free(&self) -> bool {
-        !matches!(self, Self::Cluster { order: 2.., .. })
+        !matches!(self, Self::Cluster { order: 2.., .. } | Self::Local { .. })
     }
 
     /// What a message calls it.
@@ -58,6 +65,10 @@ impl Column {
             Self::Coulomb => "the electrostatic energy".into(),
             Self::Cluster { order, diameter_angstrom } => {
                 format!("{order} sites, {diameter_angstrom:.3} angstrom")
+            }
+            Self::Local { order, reach_angstrom } => {
+                let sites = if *order == 1 { "site" } else { "sites" };
+                format!("{order} {sites} up to {reach_angstrom:.3} angstrom from the event")
             }
         }
     }
@@ -231,7 +242,17 @@ impl FitProblem {
     /// What is wrong with columns that depend on others.
     pub(crate) fn rank_deficient(&self, regression: &Regression, dependent: &[usize]) -> LatticeError {
         let columns = regression.columns();
-        let names: Vec<String> = dependent.iter().map(|k| self.columns[*k].name()).collect();
+        let mut names: Vec<(String, usize)> = Vec::new();
+        for name in dependent.iter().map(|k| self.columns[*k].name()) {
+            match names.last_mut() {
+                Some((last, count)) if *last == name => *count += 1,
+                _ => names.push((name, 1)),
+            }
+        }
+        let told = |(name, count): (String, usize)| {
+            if count > 1 { format!("{name} ({count} functions)") } else { name }
+        };
+        let names: Vec<String> = names.into_iter().map(told).collect();
         LatticeError::RankDeficient {
             rank: columns - dependent.len(),
             columns,
@@ -241,18 +262,20 @@ impl FitProblem {
     }
 
     pub(crate) fn prior(&self, h: &Hyperparameters) -> Vec<f64> {
-        let pair = |c: &Column| match c {
-            Column::Cluster { order: 2.., diameter_angstrom } => Some(*diameter_angstrom),
-            _ => None,
+        // Bodies and length of what is penalised; an event is one body of its clusters.
+        let size = |c: &Column| match c {
+            Column::Cluster { order: order @ 2.., diameter_angstrom } => Some((*order, *diameter_angstrom)),
+            Column::Local { order, reach_angstrom } => Some((order + 1, *reach_angstrom)),
+            Column::Cluster { .. } | Column::Constant | Column::Coulomb => None,
         };
-        let shortest = self.columns.iter().filter_map(pair).fold(f64::INFINITY, f64::min);
-        let width = |c: &Column| match c {
-            Column::Cluster { order: order @ 2.., diameter_angstrom } => {
-                let falls = h.order_decay * (*order as f64 - 2.0)
-                    + h.diameter_decay * (diameter_angstrom / shortest).ln();
+        let shortest = self.columns.iter().filter_map(size).map(|s| s.1).fold(f64::INFINITY, f64::min);
+        let width = |c: &Column| match size(c) {
+            Some((order, length)) => {
+                let falls =
+                    h.order_decay * (order as f64 - 2.0) + h.diameter_decay * (length / shortest).ln();
                 h.width_ev * (-falls).exp()
             }
-            _ => LINE_WIDTH_EV,
+            None => LINE_WIDTH_EV,
         };
         self.columns.iter().map(width).collect()
     }

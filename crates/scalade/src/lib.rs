@@ -16,6 +16,7 @@ pub mod orderings;
 pub mod prim_file;
 pub mod report_content;
 pub mod rungs;
+pub mod rungs_barriers;
 pub mod rungs_enumerate;
 pub mod rungs_groundstates;
 pub mod rungs_model;

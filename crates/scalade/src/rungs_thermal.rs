@@ -134,13 +134,15 @@ pub struct FiniteTemperature {
 struct Excitations {
     ids: [String; 2],
     content: [f64; 2],
-    ends: [Box<dyn Fn(f64) -> Result<Thermal, ScaladeError>>; 2],
-    metal: Box<dyn Fn(f64) -> Result<Thermal, ScaladeError>>,
+    ends: [SharedFunctions; 2],
+    metal: SharedFunctions,
 }
 
 /// A reader of a table of one kind: the thermal functions of its cell by temperature, and the atoms of the cell where the table tells.
 type Reader = fn(&Path, Option<usize>) -> Result<(CellFunctions, usize), ScaladeError>;
 type CellFunctions = Box<dyn Fn(f64) -> Result<Thermal, EnergeticsError>>;
+/// The same per formula unit or ion, errors with the name of the file.
+type SharedFunctions = Box<dyn Fn(f64) -> Result<Thermal, ScaladeError>>;
 
 fn phonon_functions(path: &Path, atoms: Option<usize>) -> Result<(CellFunctions, usize), ScaladeError> {
     let (dos, atoms) = read_phonons(path, atoms)?;
@@ -195,11 +197,7 @@ impl HostTables {
     }
 }
 
-fn shared(
-    functions: CellFunctions,
-    share: f64,
-    path: PathBuf,
-) -> Box<dyn Fn(f64) -> Result<Thermal, ScaladeError>> {
+fn shared(functions: CellFunctions, share: f64, path: PathBuf) -> SharedFunctions {
     Box::new(move |t| functions(t).map(|v| v.times(share)).map_err(input(&path)))
 }
 

@@ -97,7 +97,7 @@ pub(super) fn words_for_nan(text: &str) -> Option<String> {
         };
         if let Some(word) = word {
             out.push_str(&text[copied..at]);
-            out.push_str(&format!("\"{word}\""));
+            out.extend(["\"", word, "\""]);
             at += word.len();
             copied = at;
         } else {

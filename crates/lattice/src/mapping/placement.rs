@@ -51,6 +51,7 @@ pub struct Arrangement {
 }
 
 /// A supercell and an origin for which the anchors lie on their sites.
+#[derive(Clone)]
 struct Placement {
     supercell: Supercell,
     /// Lattice vectors of the strained primitive cell, angstrom.
@@ -60,6 +61,28 @@ struct Placement {
     rms_angstrom: f64,
     largest_angstrom: f64,
     strain: f64,
+}
+
+/// A placement, and whether all atoms find sites in it. The anchors alone may have more symmetry than the lattice.
+struct Candidate {
+    occupied: bool,
+    placement: Placement,
+}
+
+/// The best candidate so far: one in which all atoms find sites before one in which some do not, then that whose anchors lie closest.
+#[derive(Default)]
+struct Best(Option<Candidate>);
+
+impl Best {
+    fn take(&mut self, new: Candidate) {
+        let better = |old: &Candidate| {
+            let closer = new.placement.rms_angstrom < old.placement.rms_angstrom - 1e-6;
+            if new.occupied == old.occupied { closer } else { new.occupied }
+        };
+        if self.0.as_ref().is_none_or(better) {
+            self.0 = Some(new);
+        }
+    }
 }
 
 /// Where the anchors are for an origin.
@@ -260,20 +283,16 @@ impl SiteChoices {
     }
 
     fn placement(&self, structure: &Structure, settings: &MappingSettings) -> Result<Placement, Exclusion> {
-        let mut best: Option<Placement> = None;
+        let mut best = Best::default();
         let mut failure = None;
         for cells in self.cells(structure, settings)? {
             match self.place_cells(structure, cells, settings) {
-                Ok(placed) => {
-                    if best.as_ref().is_none_or(|b| placed.rms_angstrom < b.rms_angstrom - 1e-6) {
-                        best = Some(placed);
-                    }
-                }
+                Ok(found) => best.take(found),
                 Err(reason) => _ = failure.get_or_insert(reason),
             }
         }
         let none = Exclusion::NoLatticeMatch { cells: 0, closest: 1e9, limit: settings.max_strain };
-        best.ok_or_else(|| failure.unwrap_or(none))
+        best.0.map(|b| b.placement).ok_or_else(|| failure.unwrap_or(none))
     }
 
     fn place_cells(
@@ -281,7 +300,7 @@ impl SiteChoices {
         structure: &Structure,
         cells: usize,
         settings: &MappingSettings,
-    ) -> Result<Placement, Exclusion> {
+    ) -> Result<Candidate, Exclusion> {
         let matches_within = |limit: f64| {
             lattice_matches(&self.lattice_angstrom, structure.lattice_angstrom(), cells as i64, limit)
         };
@@ -295,7 +314,7 @@ impl SiteChoices {
         let Some(least) = matches.first().map(|m| m.strain_norm) else {
             return Err(no_match());
         };
-        let mut best: Option<Placement> = None;
+        let mut best = Best::default();
         let mut failure: Option<(f64, Exclusion)> = None;
         for candidate in matches.iter().filter(|m| m.strain_norm <= least + ALIKE) {
             let Ok(supercell) = Supercell::new(candidate.matrix, self.sites.len()) else {
@@ -303,12 +322,12 @@ impl SiteChoices {
             };
             match self.anchor(structure, &supercell, settings) {
                 Ok(placed) => {
-                    if best.as_ref().is_none_or(|b| placed.rms_angstrom < b.rms_angstrom - 1e-6) {
-                        let enough = placed.rms_angstrom < CLOSE_ENOUGH_ANGSTROM;
-                        best = Some(Placement { strain: candidate.largest_strain, ..placed });
-                        if enough {
-                            break;
-                        }
+                    let placement = Placement { strain: candidate.largest_strain, ..placed };
+                    let occupied = self.occupy(structure, placement.clone(), settings).is_ok();
+                    let enough = occupied && placement.rms_angstrom < CLOSE_ENOUGH_ANGSTROM;
+                    best.take(Candidate { occupied, placement });
+                    if enough {
+                        break;
                     }
                 }
                 Err((badness, reason)) => {
@@ -318,7 +337,7 @@ impl SiteChoices {
                 }
             }
         }
-        best.ok_or_else(|| failure.map_or_else(no_match, |f| f.1))
+        best.0.ok_or_else(|| failure.map_or_else(no_match, |f| f.1))
     }
 
     /// Whether an atom serves to find the origin.
