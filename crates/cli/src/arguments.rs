@@ -170,7 +170,7 @@ pub enum Command {
     /// Barriers of computed hops (NEB images) and their local cluster expansion: kinetically resolved activation as a function of the surroundings.
     Barriers {
         #[command(flatten)]
-        barriers: Barriers,
+        barriers: HopImages,
         /// Write the local expansion to this JSON file.
         #[arg(long)]
         write: Option<PathBuf>,
@@ -408,7 +408,7 @@ pub struct Orderings {
 
 /// Computed hops and the expansion of their barriers.
 #[derive(Clone, Debug, Args)]
-pub struct Barriers {
+pub struct HopImages {
     /// Images of the hops with energies. Frames with one value of the key hop (or path, id) are the images of one hop, in order; state=initial, saddle and
     /// final name its ends and its saddle, else they are the first, the last and the highest image.
     #[arg(required = true, num_args = 1..)]

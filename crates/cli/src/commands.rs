@@ -1,7 +1,7 @@
 //! From arguments to the library and back.
 
 use crate::arguments::{
-    Barriers, Command, Computing, Enumeration, Expansion, Orderings, ParentLattice, Quasirandom, Running,
+    Command, Computing, Enumeration, Expansion, HopImages, Orderings, ParentLattice, Quasirandom, Running,
 };
 use crate::output::Output;
 use crate::progress::progress;
@@ -404,7 +404,7 @@ fn expand(
     Ok(scalade::rungs_species::document(&fitted, &request))
 }
 
-fn barriers_of_hops(given: &Barriers, write: Option<&Path>) -> Result<serde_json::Value, ScaladeError> {
+fn barriers_of_hops(given: &HopImages, write: Option<&Path>) -> Result<serde_json::Value, ScaladeError> {
     // The working ion plays no part: the primitive cell tells what may stand where.
     let mut images = scalade::orderings::Orderings::read_files(&given.images, "Li", &given.energy_key)?;
     images.retain(&given.conditions)?;
