@@ -54,6 +54,9 @@ fn hops_of_licoo2_are_one_kind_and_their_barriers_follow_the_gate() {
     let error = |key: &str| found[key].as_f64().unwrap();
     let (predicted, mean) = (error("leave_one_out_error_eV"), error("leave_one_out_error_of_the_mean_eV"));
     assert!(predicted < 0.04 && mean > 0.15, "{predicted} {mean}");
+    // Every residual of prediction comes with its size.
+    let sized = |p: &Value| p["leave_one_out_std_error_eV"].as_f64().is_some_and(|s| s > 0.0);
+    assert!(found["parity"].as_array().unwrap().iter().all(sized));
     // The file: constant and coefficients of means.
     let written: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let coefficients = written["coefficients_ev"].as_array().unwrap();
@@ -76,6 +79,12 @@ fn directed_barriers_count_both_ways() {
     assert_eq!(parity[0]["data_eV"], found["barriers"][0]["forward_eV"]);
     assert_eq!(parity[1]["data_eV"], found["barriers"][0]["backward_eV"]);
     assert_eq!(parity[1]["id"], "h01 (back)");
+    // Both ways of a path are left out together: leaving out one of them alone would flatter the fit.
+    assert!(found["leave_one_out_error_eV"].is_null());
+    let error = found["leave_one_path_out_error_eV"].as_f64().unwrap();
+    let alone: Vec<f64> = parity.iter().map(|p| p["leave_one_out_residual_eV"].as_f64().unwrap()).collect();
+    let flattering = (alone.iter().map(|r| r * r).sum::<f64>() / 30.0).sqrt();
+    assert!(error > flattering && error < 0.2, "{error} {flattering}");
 }
 
 /// The first `frames` frames of the file of images, each comment line changed.

@@ -14,7 +14,7 @@ use scalade_handoff::{Parity, SpeciesChange};
 use scalade_lattice::{FitMethod, SolveSettings};
 use scalade_units::dimension;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Keys of a comment line by which images of one hop are told from others, the first that is there.
@@ -71,6 +71,8 @@ pub struct FittedBarriers {
     kinds: Vec<HopKind>,
     /// The fit of the kind asked for.
     pub fit: LocalFit,
+    /// Root mean square of the errors of fits without a whole path, eV: of barriers of both directions apart, which share a saddle.
+    path_error_ev: Option<f64>,
 }
 
 fn key_of(frame: &Frame) -> Result<String, ScaladeError> {
@@ -188,7 +190,7 @@ pub fn fit_barriers(
                 last: last.clone(),
                 value_ev: forward,
             });
-            hops.push(Hop { id: format!("{id} (back)"), initial: last, last: initial, value_ev: backward });
+            hops.push(Hop { id: format!("{id}{BACK}"), initial: last, last: initial, value_ev: backward });
         } else {
             let value_ev = kinetically_resolved_activation_ev(path.ends_ev, path.saddle_ev);
             hops.push(Hop { id, initial, last, value_ev });
@@ -220,8 +222,42 @@ pub fn fit_barriers(
         samples: request.samples,
         seed: request.seed,
     };
-    let fit = fit_local_expansion(&prim, &kind.event, parity, &chosen, &cutoffs, &solve).map_err(refused)?;
-    Ok(FittedBarriers { prim, paths, report, kinds, fit })
+    let fitted = |hops: &[ArrangedHop]| {
+        let settings =
+            SolveSettings { samples: if hops.len() == chosen.len() { solve.samples } else { 0 }, ..solve };
+        fit_local_expansion(&prim, &kind.event, parity, hops, &cutoffs, &settings).map_err(refused)
+    };
+    let fit = fitted(&chosen)?;
+    let class = EventClass::new(&prim, &kind.event, parity).map_err(refused)?;
+    let path_error_ev = request.directed.then(|| path_error(&class, &chosen, fitted)).transpose()?;
+    Ok(FittedBarriers { prim, paths, report, kinds, fit, path_error_ev })
+}
+
+/// What ends the name of the way back of a hop.
+const BACK: &str = " (back)";
+
+/// Root mean square of the errors of predicting both directions of each path by a fit to the others.
+fn path_error(
+    class: &EventClass,
+    hops: &[ArrangedHop],
+    fitted: impl Fn(&[ArrangedHop]) -> Result<LocalFit, ScaladeError>,
+) -> Result<f64, ScaladeError> {
+    let path = |hop: &ArrangedHop| hop.id.strip_suffix(BACK).unwrap_or(&hop.id).to_string();
+    let names: BTreeSet<String> = hops.iter().map(path).collect();
+    let mut square = 0.0;
+    for name in names {
+        let (own, others): (Vec<ArrangedHop>, Vec<ArrangedHop>) =
+            hops.iter().cloned().partition(|hop| path(hop) == name);
+        let expansion = fitted(&others)?.expansion;
+        for hop in own {
+            let means = class
+                .correlations(&expansion.orbits, &hop.event, &hop.initial.supercell, &hop.initial.species)
+                .map_err(|e| ScaladeError::internal(e.to_string()))?;
+            let terms = means.iter().zip(&expansion.coefficients_ev[1..]).map(|(m, c)| m * c);
+            square += (hop.value_ev - expansion.coefficients_ev[0] - terms.sum::<f64>()).powi(2);
+        }
+    }
+    Ok((square / hops.len() as f64).sqrt())
 }
 
 fn changes(prim: &Prim, event: &[SpeciesChange]) -> Value {
@@ -289,7 +325,8 @@ pub fn document(fitted: &FittedBarriers, request: &BarrierRequest<'_>) -> Result
         .map(|p| {
             json!({
                 "id": p.id, "data_eV": p.data_ev, "fitted_eV": p.fitted_ev,
-                "leave_one_out_residual_eV": p.leave_one_out_residual_ev, "leverage": p.leverage,
+                "leave_one_out_residual_eV": p.leave_one_out_residual_ev,
+                "leave_one_out_std_error_eV": p.leave_one_out_std_ev, "leverage": p.leverage,
             })
         })
         .collect();
@@ -310,7 +347,9 @@ pub fn document(fitted: &FittedBarriers, request: &BarrierRequest<'_>) -> Result
         "diagnostics": fit.diagnostics,
         "constant": { "value": solution.coefficients[0], "std_error": solution.standard_deviations[0], "unit": "eV" },
         "interactions": interactions,
-        "leave_one_out_error_eV": solution.leave_one_out_rmse(),
+        // Both directions of a path share its saddle: without one of them the other still tells of it.
+        "leave_one_out_error_eV": fitted.path_error_ev.map_or(Some(solution.leave_one_out_rmse()), |_| None),
+        "leave_one_path_out_error_eV": fitted.path_error_ev,
         "leave_one_out_error_of_the_mean_eV": error_of_the_mean(&values),
         "training_error_eV": solution.training_rmse(),
         "effective_parameters": solution.effective_parameters,

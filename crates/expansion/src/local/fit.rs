@@ -22,6 +22,9 @@ pub struct LocalParity {
     pub fitted_ev: f64,
     /// Data minus the prediction of a fit without this hop.
     pub leave_one_out_residual_ev: f64,
+    /// Standard deviation of that residual by the noise of the fit: noise / sqrt(1 - leverage). What hyperparameters or the choice of clusters owe to the few
+    /// hops there are is not in it: residuals several times as large tell of more clusters than the hops can bear.
+    pub leave_one_out_std_ev: f64,
     /// Leverage.
     pub leverage: f64,
 }
@@ -89,6 +92,8 @@ pub fn fit_local_expansion(
         data_ev: values[i],
         fitted_ev: values[i] - solution.residuals[i],
         leave_one_out_residual_ev: solution.leave_one_out[i],
+        leave_one_out_std_ev: solution.hyperparameters.noise_ev
+            / (1.0 - solution.leverages[i]).max(f64::EPSILON).sqrt(),
         leverage: solution.leverages[i],
     };
     let parity: Vec<LocalParity> = used.iter().enumerate().map(parity_of).collect();

@@ -84,12 +84,20 @@ pub enum HopExclusion {
         /// The limit.
         limit: usize,
     },
-    /// A box in which a site of the event has two images equally near.
+    /// A box in which it is not clear which images of the changed sites are neighbours.
     #[error(
-        "the cell is too small: a changed site has two images {distance_angstrom:.3} angstrom from another; give a larger cell"
+        "the cell is too small: a changed site has two images about {distance_angstrom:.3} angstrom from others; give a larger cell"
     )]
     Ambiguous {
         /// Their distance.
+        distance_angstrom: f64,
+    },
+    /// A box so oblique that the nearest image of a changed site is not found within 10^6.
+    #[error(
+        "the vectors of the cell are so oblique that the nearest image of a changed site {distance_angstrom:.3} angstrom away is not among the first million; give a reduced cell"
+    )]
+    Oblique {
+        /// Distance in the cell as it stands.
         distance_angstrom: f64,
     },
     /// Symmetry does not make this event of the prototype.
@@ -145,7 +153,7 @@ fn arrange(prim: &Prim, hop: &Hop, settings: &MappingSettings) -> Result<Arrange
     Ok(ArrangedHop { id: hop.id.clone(), event, initial, displacement_angstrom, value_ev })
 }
 
-/// The sites that differ, gathered: each in the cell in which it is nearest to the others.
+/// The sites that differ, as neighbours.
 fn event_between(
     prim: &Prim,
     initial: &Arrangement,
@@ -161,7 +169,7 @@ fn event_between(
             after: usize::from(*after),
         })
     };
-    let mut open: Vec<SpeciesChange> =
+    let open: Vec<SpeciesChange> =
         initial.species.iter().zip(&last.species).enumerate().filter_map(change).collect();
     if open.len() > MOST_CHANGES {
         return Err(HopExclusion::TooManyChanges { changes: open.len(), limit: MOST_CHANGES });
@@ -169,33 +177,61 @@ fn event_between(
     if open.is_empty() {
         return Err(HopExclusion::NoChange);
     }
-    let lattice = prim.site_lattice();
-    let mut gathered = vec![open.swap_remove(0)];
+    gather(&prim.site_lattice(), supercell, open)
+}
+
+/// The changes as neighbours: the nearest one to those that are there already comes next, in the cell in which it is nearest. Any two that are as near to
+/// each other as some that were joined so have to be neighbours without doubt.
+fn gather(
+    lattice: &SiteLattice,
+    supercell: &Supercell,
+    mut open: Vec<SpeciesChange>,
+) -> Result<Vec<SpeciesChange>, HopExclusion> {
+    let mut gathered: Vec<SpeciesChange> = open.pop().into_iter().collect();
+    let mut longest: f64 = 0.0;
     while !open.is_empty() {
-        let mut best: Option<(usize, LatticeSite, f64)> = None;
+        let mut best: Option<(usize, NearestImage)> = None;
         for (n, candidate) in open.iter().enumerate() {
             for anchor in &gathered {
-                let (site, distance) = nearest_image(&lattice, supercell, anchor.site, candidate.site)?;
-                if best.as_ref().is_none_or(|b| distance < b.2) {
-                    best = Some((n, site, distance));
+                let image = nearest_image(lattice, supercell, anchor.site, candidate.site)?;
+                if best.as_ref().is_none_or(|b| image.distance_angstrom < b.1.distance_angstrom) {
+                    best = Some((n, image));
                 }
             }
         }
-        let Some((n, site, _)) = best else { break };
+        let Some((n, image)) = best else { break };
+        longest = longest.max(image.distance_angstrom);
         let taken = open.swap_remove(n);
-        gathered.push(SpeciesChange { site, ..taken });
+        gathered.push(SpeciesChange { site: image.site, ..taken });
+    }
+    for (n, a) in gathered.iter().enumerate() {
+        for b in &gathered[n + 1..] {
+            let image = nearest_image(lattice, supercell, a.site, b.site)?;
+            let distance_angstrom = image.distance_angstrom;
+            let near = distance_angstrom < longest + SAME_DISTANCE;
+            if near && !(image.unique && image.site == b.site) {
+                return Err(HopExclusion::Ambiguous { distance_angstrom });
+            }
+        }
     }
     gathered.sort_unstable();
     Ok(gathered)
 }
 
-/// The image of a site nearest to another in a periodic box, and its distance in angstrom.
+/// The image of a site that is nearest to another in a periodic box.
+struct NearestImage {
+    site: LatticeSite,
+    distance_angstrom: f64,
+    /// Whether no other image is as near.
+    unique: bool,
+}
+
 fn nearest_image(
     lattice: &SiteLattice,
     supercell: &Supercell,
     anchor: LatticeSite,
     site: LatticeSite,
-) -> Result<(LatticeSite, f64), HopExclusion> {
+) -> Result<NearestImage, HopExclusion> {
     let matrix = supercell.matrix();
     let vectors = matrix.map(|row| row_times(row.map(|e| e as f64), &lattice.lattice_angstrom));
     let moved = |n: [i64; 3]| {
@@ -203,17 +239,17 @@ fn nearest_image(
         let cell = std::array::from_fn(|j| site.cell[j].wrapping_add(shift[j] as i32));
         LatticeSite { cell, ..site }
     };
-    let too_many = || HopExclusion::Ambiguous { distance_angstrom: 0.0 };
-    let inverse = inverse(&vectors).ok_or_else(too_many)?;
     let (a, b) = (lattice.position_angstrom(anchor), lattice.position_angstrom(site));
-    let apart = row_times(std::array::from_fn(|i| a[i] - b[i]), &inverse);
-    let centre = apart.map(|f| f.round() as i64);
+    let between = std::array::from_fn(|i| a[i] - b[i]);
+    let oblique = || HopExclusion::Oblique { distance_angstrom: norm(between) };
+    let inverse = inverse(&vectors).ok_or_else(oblique)?;
+    let centre = row_times(between, &inverse).map(|f| f.round() as i64);
     // All images within the distance of the first one.
     let first = lattice.distance_angstrom(anchor, moved(centre)) + SAME_DISTANCE;
     let reach: [f64; 3] =
         std::array::from_fn(|i| (first * norm([inverse[0][i], inverse[1][i], inverse[2][i]])).ceil() + 1.0);
     if reach.iter().map(|r| 2.0 * r + 1.0).product::<f64>() > MOST_IMAGES {
-        return Err(too_many());
+        return Err(oblique());
     }
     let reach = reach.map(|r| r as i64);
     let mut found: Vec<(f64, LatticeSite)> = Vec::new();
@@ -226,13 +262,9 @@ fn nearest_image(
         }
     }
     found.sort_by(|a, b| a.0.total_cmp(&b.0));
-    match &found[..] {
-        [nearest, next, ..] if next.0 - nearest.0 < SAME_DISTANCE => {
-            Err(HopExclusion::Ambiguous { distance_angstrom: nearest.0 })
-        }
-        [nearest, ..] => Ok((nearest.1, nearest.0)),
-        [] => Err(too_many()),
-    }
+    let Some(&(distance_angstrom, site)) = found.first() else { return Err(oblique()) };
+    let unique = found.get(1).is_none_or(|next| next.0 - distance_angstrom >= SAME_DISTANCE);
+    Ok(NearestImage { site, distance_angstrom, unique })
 }
 
 /// A kind of events among hops.

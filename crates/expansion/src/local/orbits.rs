@@ -12,6 +12,8 @@ use std::collections::BTreeSet;
 
 /// Most clusters about an event.
 const MOST_CLUSTERS: usize = 1_000_000;
+/// Most distances that are looked at in the search for clusters: a second or so.
+const MOST_DISTANCES: usize = 200_000_000;
 /// Lengths closer than this count as one where orbits are put in order, angstrom.
 const SAME_LENGTH: f64 = 1e-3;
 
@@ -59,7 +61,7 @@ pub fn reach_angstrom(prim: &Prim, event: &[SpeciesChange], cluster: &[LatticeSi
 /// for an even property, reverse it. `diameter_angstrom` is the largest distance between two sites of a cluster, 0 of a point. Ordered by number of sites,
 /// [`reach_angstrom`], diameter and functions.
 ///
-/// Errors: an event that cannot be, cutoffs that are no lengths, more than 10^6 clusters or terms.
+/// Errors: an event that cannot be, cutoffs that are no lengths, more than 10^6 clusters or terms, a search through more than 2 10^8 distances.
 pub fn local_orbits(
     prim: &Prim,
     event: &[SpeciesChange],
@@ -134,6 +136,7 @@ fn clusters(
     };
     let mut out = BTreeSet::new();
     let mut stack: Vec<(Vec<LatticeSite>, usize)> = vec![(Vec::new(), 0)];
+    let mut distances = 0usize;
     while let Some((cluster, from)) = stack.pop() {
         if cluster.len() == order {
             out.insert(cluster);
@@ -143,7 +146,15 @@ fn clusters(
             }
             continue;
         }
-        for (n, candidate) in near.iter().enumerate().skip(from) {
+        // As many sites as are still missing have to follow the next one.
+        let end = (near.len() + cluster.len() + 1).saturating_sub(order);
+        distances = distances.saturating_add(end.saturating_sub(from).saturating_mul(cluster.len()));
+        if distances > MOST_DISTANCES {
+            let (what, count, limit) =
+                ("distances in the search for clusters about an event", distances, MOST_DISTANCES);
+            return Err(ExpansionError::TooMany { what, count, limit });
+        }
+        for (n, candidate) in near.iter().enumerate().take(end).skip(from) {
             if cluster.iter().all(|s| close(*s, *candidate)) {
                 let mut grown = cluster.clone();
                 grown.push(*candidate);

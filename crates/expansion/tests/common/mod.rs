@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, dead_code, reason = "a test takes what it needs, and fails with it")]
 
+pub mod local;
+
 use scalade_crystal::{Matrix3, MoyoFinder};
 use scalade_expansion::{Prim, SiteBasis, function_orbits};
 use scalade_handoff::SpeciesHamiltonian;
