@@ -4,7 +4,7 @@ use scalade_crystal::SiteGrid;
 use scalade_hopping::synthetic::layered_host;
 use scalade_hopping::{
     BarrierLaw, Engine, FastEngine, GridNetwork, HopNetwork, HopShell, KraModel, Paths, RateParameters,
-    equilibrate, random_occupation,
+    Tracked, equilibrate, random_occupation,
 };
 use scalade_numerics::Philox;
 

@@ -21,10 +21,18 @@ pub trait Engine {
     fn attempt(&mut self, limit_s: f64) -> Result<Attempt, HoppingError>;
     /// Time, s.
     fn time_s(&self) -> f64;
-    /// The trajectory.
-    fn trajectory(&self) -> &Trajectory;
     /// Attempts made, rejected ones included.
     fn attempts(&self) -> u64;
+    /// Hops made.
+    fn events(&self) -> u64;
+    /// Number of ions.
+    fn ions(&self) -> usize;
+    /// Displacement of an ion since the start, unwrapped, angstrom.
+    fn displacement_angstrom(&self, ion: usize) -> [f64; 3];
+    /// Sum of the displacements of all ions since the start, angstrom.
+    fn total_displacement_angstrom(&self) -> [f64; 3];
+    /// Sum over all hops of the tensor d d^T of the hop vector, square angstrom.
+    fn squared_hops(&self) -> [[f64; 3]; 3];
     /// The drift b = sum over possible hops of rate times hop vector in the present state, angstrom per second; the part of each ion
     /// goes to `by_ion` if that is given, which is made as long as there are ions.
     fn drift(&mut self, by_ion: Option<&mut Vec<[f64; 3]>>) -> [f64; 3];
@@ -50,6 +58,38 @@ pub trait Engine {
         Ok(())
     }
 }
+
+/// An engine with a trajectory that tells mechanisms apart.
+pub trait Tracked: Engine {
+    /// The trajectory.
+    fn trajectory(&self) -> &Trajectory;
+}
+
+/// What the trajectory of a [`Tracked`] engine tells.
+macro_rules! told_by_the_trajectory {
+    () => {
+        fn events(&self) -> u64 {
+            self.trajectory.events()
+        }
+
+        fn ions(&self) -> usize {
+            self.trajectory.ions()
+        }
+
+        fn displacement_angstrom(&self, ion: usize) -> [f64; 3] {
+            self.trajectory.displacement_angstrom(ion)
+        }
+
+        fn total_displacement_angstrom(&self) -> [f64; 3] {
+            self.trajectory.total_displacement_angstrom()
+        }
+
+        fn squared_hops(&self) -> [[f64; 3]; 3] {
+            self.trajectory.squared_hops()
+        }
+    };
+}
+pub(crate) use told_by_the_trajectory;
 
 /// A list of zeros, one for each ion.
 pub(crate) fn cleared(list: &mut Vec<[f64; 3]>, ions: usize) -> &mut [[f64; 3]] {
@@ -142,13 +182,11 @@ impl Engine for ReferenceEngine<'_> {
         self.time_s
     }
 
-    fn trajectory(&self) -> &Trajectory {
-        &self.trajectory
-    }
-
     fn attempts(&self) -> u64 {
         self.trajectory.events()
     }
+
+    told_by_the_trajectory!();
 
     fn drift(&mut self, by_ion: Option<&mut Vec<[f64; 3]>>) -> [f64; 3] {
         let network = self.network;
@@ -176,5 +214,11 @@ impl Engine for ReferenceEngine<'_> {
 
     fn is_occupied(&self, site: usize) -> bool {
         self.energy.is_occupied(site)
+    }
+}
+
+impl Tracked for ReferenceEngine<'_> {
+    fn trajectory(&self) -> &Trajectory {
+        &self.trajectory
     }
 }

@@ -56,9 +56,89 @@ fn sweep(energy: &mut LatticeEnergy, lists: &mut [Vec<u32>; 2], thermal_ev: f64,
     accepted
 }
 
-/// Brings the occupation of `energy` to canonical equilibrium: annealing from four times the temperature over a quarter of the sweeps,
-/// then the temperature itself. The test compares the mean energies of the second and the fourth quarter of the sweeps at
-/// temperature, with errors that allow for correlation; on failure the sweeps are doubled, up to three times.
+/// An occupation that is changed by exchanges.
+pub(crate) trait Exchanges {
+    /// One attempted exchange per ion or vacancy, whichever are fewer, at a multiple of the temperature; returns the accepted ones.
+    fn sweep(&mut self, factor: f64, rng: &mut Philox) -> u64;
+    /// Its energy.
+    fn energy(&self) -> f64;
+    /// Computes the energy anew.
+    fn recompute(&mut self);
+    /// Ions or vacancies, whichever are fewer.
+    fn pairs(&self) -> usize;
+}
+
+/// Annealing from four times the temperature over a quarter of the sweeps, then the temperature itself. The test compares the mean energies of the second
+/// and the fourth quarter of the sweeps at temperature, with errors that allow for correlation; on failure the sweeps are doubled, up to three times.
+pub(crate) fn settle(state: &mut impl Exchanges, sweeps: usize, rng: &mut Philox) -> Option<Equilibration> {
+    let annealing = (sweeps / 4).max(8);
+    let mut made = 0;
+    for k in 0..annealing {
+        let factor = 4f64.powf(1.0 - (k + 1) as f64 / annealing as f64);
+        state.sweep(factor, rng);
+        made += 1;
+    }
+    let (mut stretch, mut result) = (sweeps.max(32), None);
+    for _ in 0..4 {
+        state.recompute();
+        let mut accepted = 0;
+        let mut series = Vec::with_capacity(stretch);
+        for _ in 0..stretch {
+            accepted += state.sweep(1.0, rng);
+            series.push(state.energy());
+        }
+        made += stretch;
+        let quarter = stretch / 4;
+        let (early, late) =
+            (blocked_mean(&series[quarter..2 * quarter]), blocked_mean(&series[3 * quarter..]));
+        let error = early.standard_error.hypot(late.standard_error);
+        let gap = late.mean - early.mean;
+        let drift_z = if error > 0.0 { gap / error } else { 0.0 };
+        let equilibrated = drift_z.abs() < 3.0;
+        let attempts = (stretch * state.pairs()) as f64;
+        let acceptance = accepted as f64 / attempts;
+        result = Some(Equilibration {
+            sweeps: made,
+            drift_z,
+            equilibrated,
+            mean_energy_ev: late.mean,
+            acceptance,
+        });
+        if equilibrated {
+            break;
+        }
+        stretch *= 2;
+    }
+    state.recompute();
+    result
+}
+
+/// The occupation of an energy kernel with the lists of its ions and vacancies.
+struct Kernel<'a> {
+    energy: &'a mut LatticeEnergy,
+    lists: [Vec<u32>; 2],
+    thermal_ev: f64,
+}
+
+impl Exchanges for Kernel<'_> {
+    fn sweep(&mut self, factor: f64, rng: &mut Philox) -> u64 {
+        sweep(self.energy, &mut self.lists, self.thermal_ev * factor, rng)
+    }
+
+    fn energy(&self) -> f64 {
+        self.energy.energy_ev()
+    }
+
+    fn recompute(&mut self) {
+        self.energy.recompute();
+    }
+
+    fn pairs(&self) -> usize {
+        self.lists[0].len().min(self.lists[1].len())
+    }
+}
+
+/// Brings the occupation of `energy` to canonical equilibrium by annealing and exchanges at temperature, with a test whether its energy still drifts.
 pub fn equilibrate(
     energy: &mut LatticeEnergy,
     parameters: &RateParameters,
@@ -75,45 +155,7 @@ pub fn equilibrate(
     let listed = |energy: &LatticeEnergy, occupied: bool| -> Vec<u32> {
         (0..sites).filter(|s| energy.is_occupied(*s) == occupied).map(|s| s as u32).collect()
     };
-    let mut lists = [listed(energy, true), listed(energy, false)];
-    let annealing = (sweeps / 4).max(8);
-    let mut made = 0;
-    for k in 0..annealing {
-        let factor = 4f64.powf(1.0 - (k + 1) as f64 / annealing as f64);
-        sweep(energy, &mut lists, thermal * factor, rng);
-        made += 1;
-    }
-    let (mut stretch, mut result) = (sweeps.max(32), None);
-    for _ in 0..4 {
-        energy.recompute();
-        let mut accepted = 0;
-        let mut series = Vec::with_capacity(stretch);
-        for _ in 0..stretch {
-            accepted += sweep(energy, &mut lists, thermal, rng);
-            series.push(energy.energy_ev());
-        }
-        made += stretch;
-        let quarter = stretch / 4;
-        let (early, late) =
-            (blocked_mean(&series[quarter..2 * quarter]), blocked_mean(&series[3 * quarter..]));
-        let error = early.standard_error.hypot(late.standard_error);
-        let gap = late.mean - early.mean;
-        let drift_z = if error > 0.0 { gap / error } else { 0.0 };
-        let equilibrated = drift_z.abs() < 3.0;
-        let attempts = (stretch * lists[0].len().min(lists[1].len())) as f64;
-        let acceptance = accepted as f64 / attempts;
-        result = Some(Equilibration {
-            sweeps: made,
-            drift_z,
-            equilibrated,
-            mean_energy_ev: late.mean,
-            acceptance,
-        });
-        if equilibrated {
-            break;
-        }
-        stretch *= 2;
-    }
-    energy.recompute();
-    result.ok_or(HoppingError::Composition { ions, sites })
+    let lists = [listed(energy, true), listed(energy, false)];
+    let mut kernel = Kernel { energy, lists, thermal_ev: thermal };
+    settle(&mut kernel, sweeps, rng).ok_or(HoppingError::Composition { ions, sites })
 }

@@ -17,9 +17,11 @@
 //! hop write every candidate to a list and advance its length by whether it belongs there.
 
 use crate::compile::{Compiled, HopStencil, Incident};
-use crate::engine::cleared;
+use crate::engine::{cleared, told_by_the_trajectory};
 use crate::error::exceeds;
-use crate::{Attempt, Engine, GridNetwork, HoppingError, KraModel, Mechanism, RateParameters, Trajectory};
+use crate::{
+    Attempt, Engine, GridNetwork, HoppingError, KraModel, Mechanism, RateParameters, Tracked, Trajectory,
+};
 use scalade_handoff::{LatticeEnergy, LatticeHamiltonian};
 use scalade_numerics::Philox;
 
@@ -696,13 +698,11 @@ impl Engine for FastEngine<'_> {
         self.time_s
     }
 
-    fn trajectory(&self) -> &Trajectory {
-        &self.trajectory
-    }
-
     fn attempts(&self) -> u64 {
         self.attempts
     }
+
+    told_by_the_trajectory!();
 
     fn drift(&mut self, by_ion: Option<&mut Vec<[f64; 3]>>) -> [f64; 3] {
         // By type, so that what cancels between hops of one type leaves no rounding behind.
@@ -734,5 +734,11 @@ impl Engine for FastEngine<'_> {
 
     fn is_occupied(&self, site: usize) -> bool {
         self.sites[site].occupied == 1
+    }
+}
+
+impl Tracked for FastEngine<'_> {
+    fn trajectory(&self) -> &Trajectory {
+        &self.trajectory
     }
 }

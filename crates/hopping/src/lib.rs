@@ -8,6 +8,7 @@ pub mod engine;
 pub mod equilibrium;
 mod error;
 pub mod fast;
+pub mod gas;
 pub mod network;
 pub mod oracle;
 pub mod rates;
@@ -15,10 +16,11 @@ pub mod sampling;
 pub mod synthetic;
 pub mod trajectory;
 pub mod transport;
+mod verdict;
 
 pub use arrhenius::{Arrhenius, TensorWithError, arrhenius, chemical_diffusivity};
 pub use barrier::{BarrierRow, KraFit, LawFit, LawForm, fit_barriers};
-pub use engine::{Attempt, Engine, ReferenceEngine};
+pub use engine::{Attempt, Engine, ReferenceEngine, Tracked};
 pub use equilibrium::{Equilibration, equilibrate, random_occupation};
 pub use error::HoppingError;
 pub use fast::FastEngine;
@@ -29,6 +31,5 @@ pub use rates::{
     audit_detailed_balance, bond_rate,
 };
 pub use trajectory::Trajectory;
-pub use transport::{
-    Budget, Diffusivity, Progress, TransportPoint, TransportRequest, WithError, transport_point,
-};
+pub use transport::{Budget, Progress, TransportPoint, TransportRequest, transport_point};
+pub use verdict::{Diffusivity, WithError};

@@ -48,10 +48,10 @@ fn shifted(site: LatticeSite, by: [i32; 3]) -> LatticeSite {
 }
 
 /// A site and the vector to it, angstrom.
-type Neighbour = (LatticeSite, [f64; 3]);
+pub(crate) type Neighbour = (LatticeSite, [f64; 3]);
 
 /// All sites within `cutoff` of each basis site, with the vectors to them (angstrom).
-fn sites_within(
+pub(crate) fn sites_within(
     lattice: &Matrix3,
     basis: &[[f64; 3]],
     cutoff: f64,

@@ -221,7 +221,7 @@ impl IonWindows {
         let mut drifts = Vec::new();
         let total = engine.drift(Some(&mut drifts));
         let mark = |(ion, b): (usize, &[f64; 3])| Mark {
-            position: engine.trajectory().displacement_angstrom(ion),
+            position: engine.displacement_angstrom(ion),
             before: [0.0; 3],
             through: *b,
         };
@@ -236,7 +236,7 @@ impl IonWindows {
             return engine.drift(None);
         }
         let total = engine.drift(Some(&mut self.drifts));
-        self.take(|ion| engine.trajectory().displacement_angstrom(ion));
+        self.take(|ion| engine.displacement_angstrom(ion));
         total
     }
 
@@ -302,15 +302,15 @@ pub fn run_block(
     max_attempts: u64,
     sites: usize,
 ) -> Result<Option<Block>, HoppingError> {
-    let ions = engine.trajectory().ions();
+    let ions = engine.ions();
     let levels = samples.ilog2() as usize;
     let first_ion_level = ion_stride_level(samples, ions, sites);
     let (mut single, drift) = IonWindows::new(engine, levels - first_ion_level);
     let mut totals = Vec::with_capacity(samples + 1);
-    totals.push(engine.trajectory().total_displacement_angstrom());
+    totals.push(engine.total_displacement_angstrom());
     let mut drifts = Vec::with_capacity(samples + 1);
     drifts.push(drift);
-    let squares = engine.trajectory().squared_hops();
+    let squares = engine.squared_hops();
     let (start, attempts) = (engine.time_s(), engine.attempts());
     for k in 1..=samples {
         let used = engine.attempts() - attempts;
@@ -318,13 +318,13 @@ pub fn run_block(
         if used >= max_attempts || !engine.run_until(limit, max_attempts - used)? {
             return Ok(None);
         }
-        totals.push(engine.trajectory().total_displacement_angstrom());
+        totals.push(engine.total_displacement_angstrom());
         drifts.push(single.sample(engine, k.is_multiple_of(1 << first_ion_level)));
     }
     let tracer_msd = single.levels.iter().map(Windows::mean_square).collect();
     let total_msd = (0..levels).map(|level| overlapping(&totals, 1 << level, ions)).collect();
     let total_loss = (0..levels).map(|level| total_loss(&totals, &drifts, 1 << level, ions)).collect();
-    let after = engine.trajectory().squared_hops();
+    let after = engine.squared_hops();
     let scale = 1.0 / (2.0 * ions as f64 * interval_s * samples as f64);
     let uncorrelated = PAIRS.map(|(i, j)| scale * (after[i][j] - squares[i][j]));
     let ion_loss = single.losses();

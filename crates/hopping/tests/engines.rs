@@ -7,7 +7,7 @@ use scalade_handoff::{ClusterOrbit, LatticeEnergy, LatticeHamiltonian};
 use scalade_hopping::synthetic::{PairEnergy, lattice_gas, layered_host};
 use scalade_hopping::{
     Attempt, BarrierLaw, Engine, FastEngine, GridNetwork, HopNetwork, HopShell, KraModel, Paths,
-    RateParameters, ReferenceEngine, audit_detailed_balance, random_occupation,
+    RateParameters, ReferenceEngine, Tracked, audit_detailed_balance, random_occupation,
 };
 use scalade_numerics::Philox;
 
@@ -225,11 +225,11 @@ fn both_engines_give_the_same_clock_and_spread() {
             let (mut times, mut squares) = (Vec::new(), Vec::new());
             for replica in 0..60 {
                 let mut measure = |engine: &mut dyn Engine| {
-                    while engine.trajectory().events() < 150 {
+                    while engine.events() < 150 {
                         engine.attempt(f64::INFINITY).unwrap();
                     }
                     times.push(engine.time_s());
-                    let p = engine.trajectory().total_displacement_angstrom();
+                    let p = engine.total_displacement_angstrom();
                     squares.push(p.iter().map(|v| v * v).sum::<f64>());
                 };
                 if kind == 0 {

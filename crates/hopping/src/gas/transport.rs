@@ -1,0 +1,223 @@
+//! Tracer and jump diffusivity of a lattice gas to a wanted standard error.
+
+use super::equilibrium::equilibrate_gas;
+use super::model::GasModel;
+use super::rejection::RejectionEngine;
+use crate::sampling::{Block, Kind, run_block};
+use crate::transport::{Progress, samples_per_block};
+use crate::verdict::{Diffusivity, Judged, WithError};
+use crate::{Engine, Equilibration, HoppingError, TensorWithError, random_occupation};
+use rayon::prelude::*;
+use scalade_numerics::Philox;
+
+/// Independent replicas.
+const REPLICAS: usize = 8;
+/// Blocks of each in the first round, and in boxes of many carriers.
+const FIRST_BLOCKS: [usize; 2] = [4, 1];
+/// Carriers above which one block a replica has to do at first.
+const MANY_CARRIERS: usize = 100_000;
+/// Most blocks of a replica.
+const MOST_BLOCKS: usize = 4096;
+/// Equilibration sweeps.
+const SWEEPS: usize = 100;
+/// Hops of each ion in a block at first, and of each carrier: windows have to outlast the correlations between hops.
+const HOPS_PER_ION: u64 = 32;
+/// Growth of blocks, where windows are too short for a plateau.
+const LONGER: u64 = 4;
+/// Growth of the number of blocks from one round to the next at most.
+const LARGEST_GROWTH: f64 = 16.0;
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct GasRequest<'a> {
+    /// The gas.
+    pub model: &'a GasModel,
+    /// Number of ions.
+    pub ions: usize,
+    /// Standard error wanted on the tracer correlation factor, and relative on the diffusivities.
+    pub standard_error: f64,
+    /// Hops at most, all replicas together.
+    pub most_hops: u64,
+    /// Seed of the random streams.
+    pub seed: u64,
+}
+
+/// Transport of a lattice gas; diffusivities in 10^-20 of the unit length squared over the unit of time (as if the unit length were an angstrom).
+#[derive(Clone, Debug, PartialEq)]
+pub struct GasTransport {
+    /// Tracer diffusivity.
+    pub tracer: Diffusivity,
+    /// Jump (collective) diffusivity.
+    pub jump: Diffusivity,
+    /// Uncorrelated part of both.
+    pub uncorrelated: TensorWithError,
+    /// Tracer correlation factor, the ratio of the traces of D* and the uncorrelated part.
+    pub tracer_correlation: Option<WithError>,
+    /// Collective correlation factor.
+    pub collective_correlation: Option<WithError>,
+    /// Haven ratio.
+    pub haven: Option<WithError>,
+    /// Running tr D*/3 and tr D_J/3 against the window: (time, value, error, value, error).
+    pub running: Vec<[f64; 5]>,
+    /// Hops made.
+    pub events: u64,
+    /// Hops per trial.
+    pub acceptance: f64,
+    /// Whether vacancies were followed.
+    pub follows_vacancies: bool,
+    /// Worst drift of the energy in the tests of equilibrium, standard errors.
+    pub equilibration_z: f64,
+    /// Whether all replicas passed it.
+    pub equilibrated: bool,
+    /// Whether the wanted standard error was reached.
+    pub reached: bool,
+}
+
+struct Prepared<'a> {
+    engine: RejectionEngine<'a>,
+    equilibration: Equilibration,
+    hop_rate: f64,
+    blocks: Vec<Block>,
+}
+
+fn prepare<'a>(request: &GasRequest<'a>, index: u32) -> Result<Prepared<'a>, HoppingError> {
+    let mut rng = Philox::new(request.seed, 0, index);
+    let mut occupied = random_occupation(request.model.sites(), request.ions, &mut rng)?;
+    let equilibration = equilibrate_gas(request.model, &mut occupied, SWEEPS, &mut rng)?;
+    let engine = RejectionEngine::new(request.model, &occupied, rng)?;
+    // The pilot runs on a copy: a state after a given number of hops is not one at a given time.
+    let mut pilot = engine.clone();
+    let hops = 2000 + 4 * pilot.carriers() as u64;
+    pilot.run_hops(hops)?;
+    let hop_rate = hops as f64 / pilot.time_s();
+    Ok(Prepared { engine, equilibration, hop_rate, blocks: Vec::new() })
+}
+
+/// Runs replicas in parallel, in rounds: longer blocks while there is no plateau, then more of them until the wanted standard error is reached or the hops
+/// are spent; with the same result for any number of threads.
+pub fn gas_transport(
+    request: &GasRequest<'_>,
+    progress: &dyn Progress,
+) -> Result<GasTransport, HoppingError> {
+    crate::error::positive("standard error wanted", request.standard_error)?;
+    let (ions, sites) = (request.ions, request.model.sites());
+    if ions == 0 || ions >= sites {
+        return Err(HoppingError::Composition { ions, sites });
+    }
+    let ready: Vec<Result<Prepared<'_>, HoppingError>> =
+        (0..REPLICAS as u32).into_par_iter().map(|index| prepare(request, index)).collect();
+    let mut replicas = ready.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let carriers = ions.min(sites - ions);
+    // Ions next to few vacancies hop seldom, each of them as often as the carriers together share out.
+    let mut hops_per_block = HOPS_PER_ION * ions.max(carriers) as u64;
+    let mut wanted = FIRST_BLOCKS[usize::from(carriers > MANY_CARRIERS)];
+    loop {
+        if progress.cancelled() {
+            return Err(HoppingError::Cancelled);
+        }
+        extend(&mut replicas, wanted, hops_per_block, carriers, progress)?;
+        let spent: u64 = replicas.iter().map(|r| r.engine.events()).sum();
+        progress.report((spent as f64 / request.most_hops as f64).min(1.0));
+        let result = gather(request, &replicas, wanted);
+        let missing = shortfall(&result, request.standard_error);
+        let left = request.most_hops.saturating_sub(spent) / (REPLICAS as u64 * hops_per_block);
+        let done = missing <= 1.0 || !result.equilibrated;
+        let longer = missing.is_infinite();
+        if done || left < if longer { wanted as u64 * LONGER } else { 1 } || wanted >= MOST_BLOCKS {
+            return Ok(GasTransport { reached: missing <= 1.0, ..result });
+        }
+        if longer {
+            hops_per_block *= LONGER;
+            for replica in &mut replicas {
+                replica.blocks.clear();
+            }
+        } else {
+            let growth = (1.2 * missing * missing).clamp(1.5, LARGEST_GROWTH);
+            let more = (wanted as f64 * growth).ceil() as usize;
+            wanted = more.min(wanted + left.min(1 << 30) as usize).min(MOST_BLOCKS);
+        }
+    }
+}
+
+/// Brings every replica to a number of blocks.
+fn extend(
+    replicas: &mut [Prepared<'_>],
+    wanted: usize,
+    hops_per_block: u64,
+    carriers: usize,
+    progress: &dyn Progress,
+) -> Result<(), HoppingError> {
+    let rate = replicas.iter().map(|r| r.hop_rate).sum::<f64>() / replicas.len() as f64;
+    let samples = samples_per_block(hops_per_block, carriers);
+    let interval = hops_per_block as f64 / (rate * samples as f64);
+    if !(interval.is_finite() && interval > 0.0) {
+        return Err(HoppingError::Stuck { total_hz: rate, events: 0 });
+    }
+    let measure = |replica: &mut Prepared<'_>| {
+        while replica.blocks.len() < wanted {
+            if progress.cancelled() {
+                return Err(HoppingError::Cancelled);
+            }
+            let sites = replica.engine.sites();
+            if let Some(block) = run_block(&mut replica.engine, samples, interval, u64::MAX, sites)? {
+                replica.blocks.push(block);
+            }
+        }
+        Ok(())
+    };
+    let outcomes: Vec<Result<(), HoppingError>> = replicas.par_iter_mut().map(measure).collect();
+    outcomes.into_iter().collect()
+}
+
+fn gather(request: &GasRequest<'_>, replicas: &[Prepared<'_>], per_replica: usize) -> GasTransport {
+    let blocks: Vec<&Block> = replicas.iter().flat_map(|r| &r.blocks).collect();
+    let (ions, sites) = (request.ions, request.model.sites());
+    let equilibrated = replicas.iter().all(|r| r.equilibration.equilibrated);
+    let judged = Judged {
+        blocks: &blocks,
+        per_replica,
+        complete: replicas.iter().all(|r| r.blocks.len() == per_replica),
+        equilibrated,
+        single_file: request.model.is_single_file(),
+        hop_angstrom: request.model.hop_length(),
+        ions_per_carrier: ions as f64 / ions.min(sites - ions) as f64,
+        tracer: Kind::IonSquares,
+        collective: Kind::TotalSquares,
+        plateau: [None; Kind::COUNT],
+    }
+    .with_plateaus();
+    let attempts: u64 = replicas.iter().map(|r| r.engine.attempts()).sum();
+    let events: u64 = replicas.iter().map(|r| r.engine.events()).sum();
+    GasTransport {
+        tracer: judged.verdict(judged.tracer),
+        jump: judged.verdict(judged.collective),
+        uncorrelated: judged.uncorrelated(),
+        tracer_correlation: judged.ratio(judged.tracer, None),
+        collective_correlation: judged.ratio(judged.collective, None),
+        haven: judged.ratio(judged.tracer, Some(judged.collective)),
+        running: judged.running(),
+        events,
+        acceptance: if attempts == 0 { 0.0 } else { events as f64 / attempts as f64 },
+        follows_vacancies: replicas.iter().any(|r| r.engine.follows_vacancies()),
+        equilibration_z: replicas.iter().map(|r| r.equilibration.drift_z.abs()).fold(0.0, f64::max),
+        equilibrated,
+        reached: false,
+    }
+}
+
+/// By how much the largest error exceeds what is wanted; infinite where there is no result.
+fn shortfall(result: &GasTransport, wanted: f64) -> f64 {
+    let relative = |d: &Diffusivity| match d {
+        Diffusivity::Converged { tensor, .. } => {
+            let trace = |m: &[[f64; 3]; 3]| m[0][0] + m[1][1] + m[2][2];
+            // Errors of the components are not independent; their quadrature sum is that of independent ones.
+            let error = (0..3).map(|a| tensor.std_m2_s[a][a].powi(2)).sum::<f64>().sqrt();
+            error / trace(&tensor.value_m2_s).abs()
+        }
+        // A single file has no tracer diffusivity: nothing more is to be found out.
+        Diffusivity::SubDiffusive { .. } => 0.0,
+        Diffusivity::NotConverged { .. } => f64::INFINITY,
+    };
+    let factor = result.tracer_correlation.map_or(0.0, |f| f.std);
+    relative(&result.tracer).max(relative(&result.jump)).max(factor) / wanted
+}
