@@ -25,7 +25,7 @@ pub use equilibrium::{Equilibration, equilibrate, random_occupation};
 pub use error::HoppingError;
 pub use fast::FastEngine;
 pub use network::{GridNetwork, HopBond, HopNetwork, HopShell};
-pub use oracle::{ExactTransport, Follow, exact_transport};
+pub use oracle::{ExactTransport, Follow, exact_gas_transport, exact_transport};
 pub use rates::{
     ASSUMED_PREFACTOR_HZ, BarrierLaw, KraModel, LocalBarrier, Mechanism, Paths, RateParameters,
     audit_detailed_balance, bond_rate,

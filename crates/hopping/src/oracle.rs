@@ -8,8 +8,9 @@
 //! followed (M = 1) in the frame that moves with it, which leaves the arrangements of the others as states. The singular symmetric
 //! system sum_s' pi w (phi_s - phi_s') = pi b is solved by conjugate gradients.
 
+use crate::gas::GasModel;
 use crate::{GridNetwork, HoppingError, KraModel, RateParameters};
-use scalade_crystal::LatticeSite;
+use scalade_crystal::{LatticeSite, SiteGrid};
 use scalade_handoff::{LatticeEnergy, LatticeHamiltonian};
 
 /// States the solver takes.
@@ -87,7 +88,8 @@ impl Subsets {
 /// Transitions out of all states, in compressed rows.
 #[derive(Default)]
 struct Chain {
-    energy_ev: Vec<f64>,
+    /// In kT.
+    energy: Vec<f64>,
     start: Vec<usize>,
     target: Vec<u32>,
     rate: Vec<f64>,
@@ -119,64 +121,67 @@ pub fn exact_transport(
         return Err(HoppingError::Composition { ions, sites });
     }
     let energy = LatticeEnergy::new(hamiltonian, coefficients_ev, *network.grid(), &[])?;
-    let chain = Builder { network, model, parameters, energy, sites, ions, follow }.build()?;
-    let followed = if follow == Follow::All { ions as f64 } else { 1.0 };
-    solve(&chain, parameters.thermal_energy_ev(), followed)
+    let mut rates = NetworkRates { network, model, parameters, energy };
+    transport_of(&mut rates, ions, follow)
 }
 
-struct Builder<'a> {
+/// The same for a lattice gas: hops and bonds are counted by vector even where their images in the box coincide.
+///
+/// Errors: as [`exact_transport`].
+pub fn exact_gas_transport(
+    model: &GasModel,
+    ions: usize,
+    follow: Follow,
+) -> Result<ExactTransport, HoppingError> {
+    let sites = model.sites();
+    if ions == 0 || ions >= sites {
+        return Err(HoppingError::Composition { ions, sites });
+    }
+    transport_of(&mut GasRates { model }, ions, follow)
+}
+
+fn transport_of(
+    rates: &mut impl StateRates,
+    ions: usize,
+    follow: Follow,
+) -> Result<ExactTransport, HoppingError> {
+    let sites = rates.grid().sites();
+    let chain = Builder { rates, sites, ions, follow }.build()?;
+    let followed = if follow == Follow::All { ions as f64 } else { 1.0 };
+    solve(&chain, followed)
+}
+
+/// A hop out of a state: from, to, rate, vector.
+type Hop = (usize, usize, f64, [f64; 3]);
+
+/// Energies and hops of every state of a model.
+trait StateRates {
+    fn grid(&self) -> &SiteGrid;
+    /// Most hops of an ion.
+    fn directions(&self) -> usize;
+    /// Energy in kT, and all hops.
+    fn state(&mut self, occupied: &[bool], hops: &mut Vec<Hop>) -> Result<f64, HoppingError>;
+}
+
+struct NetworkRates<'a> {
     network: &'a GridNetwork,
     model: &'a KraModel,
     parameters: &'a RateParameters,
     energy: LatticeEnergy,
-    sites: usize,
-    ions: usize,
-    follow: Follow,
 }
 
-impl Builder<'_> {
-    /// States: subsets of minority sites. Following one ion, the frame is fixed to its cell and the states are
-    /// (its sublattice, subset of the other sites); the subset numbers the other sites in increasing order.
-    fn build(mut self) -> Result<Chain, HoppingError> {
-        let tags: Vec<Option<usize>> = match self.follow {
-            Follow::All => vec![None],
-            Follow::One => (0..self.network.grid().basis()).map(Some).collect(),
-        };
-        let free = self.sites - usize::from(self.follow == Follow::One);
-        let others = self.ions - usize::from(self.follow == Follow::One);
-        let minority_is_occupied = others <= free - others;
-        let size = others.min(free - others);
-        let subsets = Subsets::new(free, size);
-        let states = subsets.count().saturating_mul(tags.len() as u64);
-        let transitions = states.saturating_mul(2 * (size as u64 + 1) * self.network.types() as u64);
-        if states > STATE_LIMIT || transitions > TRANSITION_LIMIT {
-            return Err(HoppingError::TooManyStates { states, limit: STATE_LIMIT });
-        }
-        let mut chain = Chain { start: vec![0], ..Chain::default() };
-        for tag in &tags {
-            let mut subset: Vec<u32> = (0..size as u32).collect();
-            loop {
-                let occupied = occupation(self.sites, *tag, &subset, minority_is_occupied);
-                self.add_state(&mut chain, &subsets, *tag, &occupied, minority_is_occupied)?;
-                if !Subsets::advance(&mut subset, free) {
-                    break;
-                }
-            }
-        }
-        Ok(chain)
+impl StateRates for NetworkRates<'_> {
+    fn grid(&self) -> &SiteGrid {
+        self.network.grid()
     }
 
-    fn add_state(
-        &mut self,
-        chain: &mut Chain,
-        subsets: &Subsets,
-        tag: Option<usize>,
-        occupied: &[bool],
-        minority_is_occupied: bool,
-    ) -> Result<(), HoppingError> {
+    fn directions(&self) -> usize {
+        2 * self.network.types()
+    }
+
+    fn state(&mut self, occupied: &[bool], hops: &mut Vec<Hop>) -> Result<f64, HoppingError> {
         self.energy.set_occupation(occupied)?;
-        let here = self.energy.energy_ev();
-        let (mut drift, mut activity, mut spread) = ([0.0; 3], [0.0; 3], [0.0; 6]);
+        let here = self.energy.energy_ev() / self.parameters.thermal_energy_ev();
         for (bond, ends) in self.network.ends().iter().enumerate() {
             let [a, b] = ends.map(|s| s as usize);
             if occupied[a] == occupied[b] {
@@ -189,29 +194,123 @@ impl Builder<'_> {
             let delta = self.energy.flip(from) + self.energy.flip(to);
             self.energy.flip(to);
             self.energy.flip(from);
-            let rate = self.parameters.rate_hz(&local, delta);
-            let mut moved = occupied.to_vec();
-            moved.swap(from, to);
-            let followed = tag.is_none_or(|t| t == from);
-            if followed {
-                let d = self.network.network().bonds()[bond % self.network.types()].vector_angstrom;
+            let vector = self.network.network().bonds()[bond % self.network.types()].vector_angstrom;
+            hops.push((from, to, self.parameters.rate_hz(&local, delta), vector.map(|v| sign * v)));
+        }
+        Ok(here)
+    }
+}
+
+struct GasRates<'a> {
+    model: &'a GasModel,
+}
+
+impl StateRates for GasRates<'_> {
+    fn grid(&self) -> &SiteGrid {
+        self.model.grid()
+    }
+
+    fn directions(&self) -> usize {
+        self.model.hops().iter().map(Vec::len).max().unwrap_or(0)
+    }
+
+    fn state(&mut self, occupied: &[bool], hops: &mut Vec<Hop>) -> Result<f64, HoppingError> {
+        let here = self.model.energy(occupied);
+        let mut moved = occupied.to_vec();
+        for from in (0..occupied.len()).filter(|s| occupied[*s]) {
+            for hop in &self.model.hops()[from % self.model.basis().len()] {
+                let to = self.model.grid().offset(from, hop.to);
+                if occupied[to] {
+                    continue;
+                }
+                let change = if self.model.is_hard_core() {
+                    0.0
+                } else {
+                    moved.swap(from, to);
+                    let after = self.model.energy(&moved);
+                    moved.swap(from, to);
+                    after - here
+                };
+                hops.push((from, to, self.model.rate() * (-0.5 * change).exp(), hop.vector));
+            }
+        }
+        Ok(here)
+    }
+}
+
+struct Builder<'a, R> {
+    rates: &'a mut R,
+    sites: usize,
+    ions: usize,
+    follow: Follow,
+}
+
+impl<R: StateRates> Builder<'_, R> {
+    /// States: subsets of minority sites. Following one ion, the frame is fixed to its cell and the states are
+    /// (its sublattice, subset of the other sites); the subset numbers the other sites in increasing order.
+    fn build(self) -> Result<Chain, HoppingError> {
+        let tags: Vec<Option<usize>> = match self.follow {
+            Follow::All => vec![None],
+            Follow::One => (0..self.rates.grid().basis()).map(Some).collect(),
+        };
+        let free = self.sites - usize::from(self.follow == Follow::One);
+        let others = self.ions - usize::from(self.follow == Follow::One);
+        let minority_is_occupied = others <= free - others;
+        let size = others.min(free - others);
+        let subsets = Subsets::new(free, size);
+        let states = subsets.count().saturating_mul(tags.len() as u64);
+        let transitions = states.saturating_mul((size as u64 + 1) * self.rates.directions() as u64);
+        if states > STATE_LIMIT || transitions > TRANSITION_LIMIT {
+            return Err(HoppingError::TooManyStates { states, limit: STATE_LIMIT });
+        }
+        let mut chain = Chain { start: vec![0], ..Chain::default() };
+        let mut hops = Vec::new();
+        for tag in &tags {
+            let mut subset: Vec<u32> = (0..size as u32).collect();
+            loop {
+                let occupied = occupation(self.sites, *tag, &subset, minority_is_occupied);
+                hops.clear();
+                let energy = self.rates.state(&occupied, &mut hops)?;
+                chain.energy.push(energy);
+                self.add_state(&mut chain, &subsets, *tag, &occupied, minority_is_occupied, &hops);
+                if !Subsets::advance(&mut subset, free) {
+                    break;
+                }
+            }
+        }
+        Ok(chain)
+    }
+
+    fn add_state(
+        &self,
+        chain: &mut Chain,
+        subsets: &Subsets,
+        tag: Option<usize>,
+        occupied: &[bool],
+        minority_is_occupied: bool,
+        hops: &[Hop],
+    ) {
+        let (mut drift, mut activity, mut spread) = ([0.0; 3], [0.0; 3], [0.0; 6]);
+        let mut moved = occupied.to_vec();
+        for (from, to, rate, d) in hops.iter().copied() {
+            if tag.is_none_or(|t| t == from) {
                 for k in 0..3 {
-                    drift[k] += rate * sign * d[k];
+                    drift[k] += rate * d[k];
                     activity[k] += rate * d[k].abs();
                 }
                 for (s, (i, j)) in spread.iter_mut().zip(PAIRS) {
                     *s += rate * d[i] * d[j];
                 }
             }
+            moved.swap(from, to);
             chain.target.push(self.state_of(subsets, tag, &moved, from, to, minority_is_occupied) as u32);
+            moved.swap(from, to);
             chain.rate.push(rate);
         }
-        chain.energy_ev.push(here);
         chain.start.push(chain.target.len());
         chain.drift.push(drift);
         chain.activity.push(activity);
         chain.spread.push(spread);
-        Ok(())
     }
 
     fn state_of(
@@ -231,7 +330,7 @@ impl Builder<'_> {
             return tag * subsets.count() as usize + rank;
         }
         // The followed ion moved: shift everything so that its cell is the origin again.
-        let grid = self.network.grid();
+        let grid = self.rates.grid();
         let end = grid.site(to);
         let mut shifted = vec![false; moved.len()];
         for (site, o) in moved.iter().enumerate() {
@@ -263,10 +362,10 @@ fn minority(occupied: &[bool], tag: Option<usize>, minority_is_occupied: bool) -
     chosen.map(|(s, _)| (s - usize::from(tag.is_some_and(|t| s > t))) as u32).collect()
 }
 
-fn solve(chain: &Chain, thermal_ev: f64, followed: f64) -> Result<ExactTransport, HoppingError> {
-    let states = chain.energy_ev.len();
-    let lowest = chain.energy_ev.iter().copied().fold(f64::INFINITY, f64::min);
-    let mut weight: Vec<f64> = chain.energy_ev.iter().map(|e| (-(e - lowest) / thermal_ev).exp()).collect();
+fn solve(chain: &Chain, followed: f64) -> Result<ExactTransport, HoppingError> {
+    let states = chain.energy.len();
+    let lowest = chain.energy.iter().copied().fold(f64::INFINITY, f64::min);
+    let mut weight: Vec<f64> = chain.energy.iter().map(|e| (-(e - lowest)).exp()).collect();
     let sum: f64 = weight.iter().sum();
     for w in &mut weight {
         *w /= sum;

@@ -5,7 +5,7 @@
 use scalade_crystal::{LatticeSite, NamedLattice};
 use scalade_hopping::gas::{GasModel, RejectionEngine, equilibrate_gas};
 use scalade_hopping::sampling::{Kind, run_block, trace};
-use scalade_hopping::{Attempt, Engine, random_occupation};
+use scalade_hopping::{Attempt, Engine, Follow, exact_gas_transport, random_occupation};
 use scalade_numerics::{Philox, mean, variance};
 
 fn model(lattice: NamedLattice, size: &[usize], pairs: &[f64]) -> GasModel {
@@ -232,5 +232,45 @@ fn sites_are_numbered_as_in_the_grid() {
         assert_eq!(engine.is_occupied(site), *o);
         let LatticeSite { cell, basis } = gas.grid().site(site);
         assert_eq!(gas.grid().index(LatticeSite { cell, basis }), site);
+    }
+}
+
+/// Reference results I2 and I5 by the master equation of the gas, and boxes in which neighbours coincide: hops and bonds by vector.
+#[test]
+fn i2_and_i5_by_the_master_equation_of_the_gas() {
+    use NamedLattice::{Chain, Sc, Square};
+    type Case<'a> = (NamedLattice, &'a [usize], usize, f64, Follow, f64);
+    let cases: [Case<'_>; 9] = [
+        (Square, &[4, 4], 15, 0.0, Follow::One, 17.0 / 31.0 / 15.0),
+        (Sc, &[3, 3, 3], 26, 0.0, Follow::One, 34.0 / 47.0 / 26.0),
+        (Chain, &[8], 4, 1.0, Follow::All, 0.641_290_641_7),
+        (Chain, &[12], 4, 1.0, Follow::All, 0.807_829_913_2),
+        (Square, &[4, 4], 8, 1.0, Follow::All, 0.444_677_116_6),
+        (Square, &[4, 4], 12, 1.0, Follow::All, 0.260_889_914_8),
+        (Square, &[4, 4], 4, 0.0, Follow::One, 0.727_178_850_1),
+        (Sc, &[3, 3, 3], 3, 1.0, Follow::One, 0.888_674_018_5),
+        // Two sites that are neighbours twice: from either, two hops; each undoes nothing of the other on average.
+        (Chain, &[2], 1, 0.0, Follow::All, 1.0),
+    ];
+    for (lattice, size, ions, coupling, follow, value) in cases {
+        let exact = exact_gas_transport(&model(lattice, size, &[coupling]), ions, follow).unwrap();
+        let got = exact.diffusivity[0][0];
+        assert!((got - value).abs() < 1e-9, "{lattice:?} {size:?} {ions}: {got} {value}");
+    }
+    // Width 2: the sampled value is the exact one.
+    let gas = model(Square, &[2, 5], &[0.6]);
+    let exact = exact_gas_transport(&gas, 4, Follow::All).unwrap().diffusivity;
+    let mut engine = start(&gas, 4, 3);
+    engine.run_hops(2000).unwrap();
+    for axis in 0..2 {
+        let values: Vec<f64> = (0..400)
+            .map(|_| {
+                let block = run_block(&mut engine, 1024, 0.4, u64::MAX, gas.sites()).unwrap().unwrap();
+                block.running(Kind::TotalDrift, 3)[axis]
+            })
+            .collect();
+        let error = (variance(&values) / values.len() as f64).sqrt();
+        let gap = mean(&values) - exact[axis][axis];
+        assert!(gap.abs() < 4.0 * error && error < 0.01 * exact[axis][axis], "{axis}: {gap} {error}");
     }
 }
