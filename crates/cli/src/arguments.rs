@@ -335,9 +335,12 @@ pub enum Command {
     Hop {
         #[command(flatten)]
         expansion: Expansion,
-        /// CSV table of hop barriers.
+        /// CSV table of hop barriers (required unless the file is a .toml model).
         #[arg(long)]
-        barriers: PathBuf,
+        barriers: Option<PathBuf>,
+        /// The master equation of a small box of a .toml model instead of a run.
+        #[arg(long)]
+        exact: bool,
         /// Working ions per site.
         #[arg(long, default_value_t = 0.5)]
         composition: f64,

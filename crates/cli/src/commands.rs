@@ -144,9 +144,34 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         command @ Command::Compute { .. } => compute(command)?,
         command @ Command::Refine { .. } => refine(command)?,
         command @ Command::Phasediagram { .. } => phase_diagram(command)?,
+        Command::Hop { expansion, exact, running, .. }
+            if expansion.orderings.frames.iter().any(|f| is_model(f)) =>
+        {
+            let [model] = &expansion.orderings.frames[..] else {
+                return Err(ScaladeError::input("a .toml model stands alone: give one file").into());
+            };
+            if let Some(flag) = expansion.changed() {
+                return Err(ScaladeError::input(format!(
+                    "{flag} does not belong to a .toml model, whose settings stand in the file"
+                ))
+                .into());
+            }
+            let done = scalade::rungs_hop_model::hop_model(model, exact, running.jobs);
+            warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
+            done?
+        }
+        Command::Hop { exact: true, .. } => {
+            return Err(ScaladeError::input("--exact needs a .toml model").into());
+        }
         Command::Hop {
             expansion, barriers, composition, temperature, attempt_frequency, running, ..
         } => {
+            let Some(barriers) = barriers else {
+                return Err(ScaladeError::input(
+                    "--barriers is missing: a CSV table of hop barriers (only .toml models go without)",
+                )
+                .into());
+            };
             let request = rungs::HopRequest {
                 barriers: &barriers,
                 composition,

@@ -183,6 +183,11 @@ impl Judged<'_> {
         out
     }
 
+    /// Relative error of the trace that longer windows alone bring down, 0 where there is no plateau.
+    pub fn systematic(&self, kind: Kind) -> f64 {
+        self.plateau[kind as usize].map_or(0.0, |p| self.remaining_fall(kind, p).abs())
+    }
+
     /// Relative fall of the trace still to come, 0 if the fall so far is below two standard errors.
     fn remaining_fall(&self, kind: Kind, plateau: Plateau) -> f64 {
         let (fall, error) = self.fall(kind, plateau.flat_from, plateau.read_at);

@@ -124,19 +124,19 @@ pub struct ModelFile {
     pub reweighting: Option<ReweightingRequest>,
 }
 
-fn bad(message: impl Into<String>) -> ScaladeError {
+pub(crate) fn bad(message: impl Into<String>) -> ScaladeError {
     ScaladeError::input(message)
 }
 
 /// A table of the file with its name.
-struct Section<'a> {
+pub(crate) struct Section<'a> {
     file: &'a str,
     name: &'static str,
-    table: &'a Table,
+    pub(crate) table: &'a Table,
 }
 
 /// Refuses keys that nothing reads.
-fn known(file: &str, place: &str, table: &Table, keys: &[&str]) -> Result<(), ScaladeError> {
+pub(crate) fn known(file: &str, place: &str, table: &Table, keys: &[&str]) -> Result<(), ScaladeError> {
     for key in table.keys() {
         if !keys.contains(&key.as_str()) {
             let short: String = key.chars().take(60).collect();
@@ -149,7 +149,12 @@ fn known(file: &str, place: &str, table: &Table, keys: &[&str]) -> Result<(), Sc
 }
 
 impl<'a> Section<'a> {
-    fn of(file: &'a str, root: &'a Table, name: &'static str, keys: &[&str]) -> Result<Self, ScaladeError> {
+    pub(crate) fn of(
+        file: &'a str,
+        root: &'a Table,
+        name: &'static str,
+        keys: &[&str],
+    ) -> Result<Self, ScaladeError> {
         let table = match root.get(name) {
             Some(Value::Table(table)) => table,
             Some(_) => return Err(bad(format!("{file}: {name} is no table; write [{name}]"))),
@@ -159,19 +164,24 @@ impl<'a> Section<'a> {
         Ok(Self { file, name, table })
     }
 
-    fn wrong(&self, key: &str, what: &str, want: &str) -> ScaladeError {
+    /// A table that was found elsewhere.
+    pub(crate) fn over(file: &'a str, name: &'static str, table: &'a Table) -> Self {
+        Self { file, name, table }
+    }
+
+    pub(crate) fn wrong(&self, key: &str, what: &str, want: &str) -> ScaladeError {
         bad(format!("{}: [{}] {key} {what}; {want}", self.file, self.name))
     }
 
-    fn has(&self, key: &str) -> bool {
+    pub(crate) fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    fn missing(&self, key: &str, want: &str) -> ScaladeError {
+    pub(crate) fn missing(&self, key: &str, want: &str) -> ScaladeError {
         self.wrong(key, "is missing", want)
     }
 
-    fn text(&self, key: &str, want: &str) -> Result<Option<&'a str>, ScaladeError> {
+    pub(crate) fn text(&self, key: &str, want: &str) -> Result<Option<&'a str>, ScaladeError> {
         match self.table.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -180,7 +190,7 @@ impl<'a> Section<'a> {
     }
 
     /// One of a few words.
-    fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, ScaladeError> {
+    pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, ScaladeError> {
         let names: Vec<&str> = words.iter().map(|w| w.0).collect();
         let want = format!("one of {} is due", names.join(", "));
         let Some(text) = self.text(key, &want)? else { return Ok(None) };
@@ -192,7 +202,7 @@ impl<'a> Section<'a> {
         Err(self.wrong(key, &format!("is \"{short}\""), &hint))
     }
 
-    fn flag(&self, key: &str) -> Result<bool, ScaladeError> {
+    pub(crate) fn flag(&self, key: &str) -> Result<bool, ScaladeError> {
         match self.table.get(key) {
             None => Ok(false),
             Some(Value::Boolean(flag)) => Ok(*flag),
@@ -202,7 +212,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    fn count(&self, key: &str) -> Result<Option<u64>, ScaladeError> {
+    pub(crate) fn count(&self, key: &str) -> Result<Option<u64>, ScaladeError> {
         match self.table.get(key) {
             None => Ok(None),
             Some(Value::Integer(n)) if *n >= 0 => Ok(Some(*n as u64)),
@@ -215,7 +225,7 @@ impl<'a> Section<'a> {
     }
 
     /// A number or a list of numbers, each of which must hold.
-    fn numbers(
+    pub(crate) fn numbers(
         &self,
         key: &str,
         holds: impl Fn(f64) -> bool,
@@ -253,7 +263,7 @@ impl<'a> Section<'a> {
         Ok(Some(out))
     }
 
-    fn number(
+    pub(crate) fn number(
         &self,
         key: &str,
         holds: impl Fn(f64) -> bool,

@@ -69,6 +69,8 @@ pub struct GasTransport {
     pub equilibration_z: f64,
     /// Whether all replicas passed it.
     pub equilibrated: bool,
+    /// Part of the relative errors of D* and D_J that longer windows bring down, not more of them.
+    pub systematic: [f64; 2],
     /// Whether the wanted standard error was reached.
     pub reached: bool,
 }
@@ -111,6 +113,7 @@ pub fn gas_transport(
     // Ions next to few vacancies hop seldom, each of them as often as the carriers together share out.
     let mut hops_per_block = HOPS_PER_ION * ions.max(carriers) as u64;
     let mut wanted = FIRST_BLOCKS[usize::from(carriers > MANY_CARRIERS)];
+    let first = wanted;
     loop {
         if progress.cancelled() {
             return Err(HoppingError::Cancelled);
@@ -122,12 +125,17 @@ pub fn gas_transport(
         let missing = shortfall(&result, request.standard_error);
         let left = request.most_hops.saturating_sub(spent) / (REPLICAS as u64 * hops_per_block);
         let done = missing <= 1.0 || !result.equilibrated;
-        let longer = missing.is_infinite();
-        if done || left < if longer { wanted as u64 * LONGER } else { 1 } || wanted >= MOST_BLOCKS {
+        // More blocks do not help where what is still to come of a fall is most of the error.
+        let systematic = result.systematic.iter().copied().fold(0.0, f64::max) / request.standard_error;
+        let longer = missing.is_infinite() || systematic > 0.7 * missing;
+        let needed = if longer { LONGER * (wanted as u64 / LONGER).max(first as u64) } else { 1 };
+        if done || left < needed || (wanted >= MOST_BLOCKS && !longer) {
             return Ok(GasTransport { reached: missing <= 1.0, ..result });
         }
         if longer {
             hops_per_block *= LONGER;
+            // As many hops as before, in longer blocks.
+            wanted = (wanted / LONGER as usize).max(first);
             for replica in &mut replicas {
                 replica.blocks.clear();
             }
@@ -201,6 +209,7 @@ fn gather(request: &GasRequest<'_>, replicas: &[Prepared<'_>], per_replica: usiz
         follows_vacancies: replicas.iter().any(|r| r.engine.follows_vacancies()),
         equilibration_z: replicas.iter().map(|r| r.equilibration.drift_z.abs()).fold(0.0, f64::max),
         equilibrated,
+        systematic: [judged.systematic(judged.tracer), judged.systematic(judged.collective)],
         reached: false,
     }
 }
