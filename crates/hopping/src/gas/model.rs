@@ -2,7 +2,6 @@
 
 use crate::HoppingError;
 use crate::error::{exceeds, positive};
-use crate::network::{HopNetwork, HopShell};
 use scalade_crystal::{LatticeSite, Matrix3, NamedLattice, SiteGrid, norm, row_times};
 
 /// Distances closer than this, relative, are one shell.
@@ -231,11 +230,6 @@ impl GasModel {
     /// Position of a site of the infinite lattice.
     pub fn position(&self, cell: [i32; 3], basis: usize) -> [f64; 3] {
         row_times(std::array::from_fn(|a| f64::from(cell[a]) + self.basis[basis][a]), &self.lattice)
-    }
-
-    /// The same hops as a network, for the engines that take one.
-    pub fn network(&self) -> Result<HopNetwork, HoppingError> {
-        HopNetwork::from_lattice(self.lattice, self.basis.clone(), HopShell::Within(1.01 * self.hop_length()))
     }
 }
 
