@@ -175,6 +175,8 @@ fn what_is_wrong_is_named() {
     said(&good.replace("\"kT\"", "\"eV\""), &["temperature", "missing"]);
     said(&good.replace("[hops]", "[hop]"), &["hop"]);
     said(&good.replace("[run]\n", "[run]\ntemperature = 300\n"), &["temperature", "eV"]);
+    // Ions that stick together: an end, not a run for ever.
+    said(&good.replace("[1.0]", "[-30.0]"), &["too rare", "temperature"]);
     let large = model("sc", "[12, 12, 12]", "[0.0]", "concentration = 0.5", "1e-2");
     refused(&["hop", &written("large.toml", &large), "--exact"], &["states", "shrink the cell"]);
     let file = written("good.toml", &good);

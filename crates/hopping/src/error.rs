@@ -113,6 +113,16 @@ pub enum HoppingError {
         /// Hops so far.
         events: u64,
     },
+    /// Trials at random that hardly ever come to a hop.
+    #[error(
+        "{hops} hops in {trials} trials: hops are too rare for trials at random; raise the temperature, weaken the energies, or allow more events"
+    )]
+    RareHops {
+        /// Hops made.
+        hops: u64,
+        /// Trials made, or due.
+        trials: u64,
+    },
     /// More states than the exact solver takes.
     #[error("{states} states are more than the {limit} the exact solver takes; shrink the cell")]
     TooManyStates {

@@ -294,9 +294,11 @@ fn ion_stride_level(samples: usize, ions: usize, sites: usize) -> usize {
 /// Samples of single ions in a block at least, where the block has as many.
 const FEWEST_ION_SAMPLES: usize = 32;
 
-/// Runs one block of `samples` (a power of two, at least 4) intervals of `interval_s` on a lattice of `sites` sites. Fails if more than `max_attempts` attempts are needed.
+/// Runs one block from the time `clock_s` (that of the engine or after it, before its next attempt), which is brought to the end of the block: an engine stops
+/// short of a limit by a part of an attempt, and blocks that began there would lose that part of their time each. A block has `samples` (a power of two, at least 4) intervals of `interval_s` on a lattice of `sites` sites. Fails if more than `max_attempts` attempts are needed.
 pub fn run_block(
     engine: &mut impl Engine,
+    clock_s: &mut f64,
     samples: usize,
     interval_s: f64,
     max_attempts: u64,
@@ -311,7 +313,7 @@ pub fn run_block(
     let mut drifts = Vec::with_capacity(samples + 1);
     drifts.push(drift);
     let squares = engine.squared_hops();
-    let (start, attempts) = (engine.time_s(), engine.attempts());
+    let (start, attempts) = (*clock_s, engine.attempts());
     for k in 1..=samples {
         let used = engine.attempts() - attempts;
         let limit = start + interval_s * k as f64;
@@ -321,6 +323,7 @@ pub fn run_block(
         totals.push(engine.total_displacement_angstrom());
         drifts.push(single.sample(engine, k.is_multiple_of(1 << first_ion_level)));
     }
+    *clock_s = start + interval_s * samples as f64;
     let tracer_msd = single.levels.iter().map(Windows::mean_square).collect();
     let total_msd = (0..levels).map(|level| overlapping(&totals, 1 << level, ions)).collect();
     let total_loss = (0..levels).map(|level| total_loss(&totals, &drifts, 1 << level, ions)).collect();
@@ -415,8 +418,9 @@ mod tests {
             FastEngine::new(&network, &h, &h.coefficients_ev, &model, &parameters, &occupied, rng).unwrap();
         engine.run_hops(10_000).unwrap();
         let (samples, interval) = (512, 0.4);
+        let mut clock = engine.time_s();
         let blocks: Vec<Block> = (0..1000)
-            .map(|_| run_block(&mut engine, samples, interval, 1 << 30, 27).unwrap().unwrap())
+            .map(|_| run_block(&mut engine, &mut clock, samples, interval, 1 << 30, 27).unwrap().unwrap())
             .collect();
         let kinds = [
             (Kind::IonSquares, Follow::One, 0.8886740185),

@@ -198,11 +198,13 @@ fn measure<'a>(
 ) -> Result<Replica<'a>, HoppingError> {
     let mut out = Vec::new();
     let mut complete = true;
+    let mut clock = prepared.engine.time_s();
     for _ in 0..blocks {
         if progress.cancelled() {
             return Err(HoppingError::Cancelled);
         }
-        let Some(block) = run_block(&mut prepared.engine, samples, interval_s, attempts, sites)? else {
+        let Some(block) = run_block(&mut prepared.engine, &mut clock, samples, interval_s, attempts, sites)?
+        else {
             complete = false;
             break;
         };

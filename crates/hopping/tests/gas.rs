@@ -210,9 +210,12 @@ fn i2_and_i5_by_the_rejection_engine() {
         let kind = if tracer { Kind::IonDrift } else { Kind::TotalDrift };
         // Windows longer than the longest relaxation of so small a box, 1/(2 - 2 cos(2 pi/L)) for its density.
         let interval = 0.4;
+        let mut clock = engine.time_s();
         let values: Vec<f64> = (0..700)
             .map(|_| {
-                let block = run_block(&mut engine, 1024, interval, u64::MAX, gas.sites()).unwrap().unwrap();
+                let block = run_block(&mut engine, &mut clock, 1024, interval, u64::MAX, gas.sites())
+                    .unwrap()
+                    .unwrap();
                 trace(&block.running(kind, 3)) / dimensions
             })
             .collect();
@@ -263,9 +266,11 @@ fn i2_and_i5_by_the_master_equation_of_the_gas() {
     let mut engine = start(&gas, 4, 3);
     engine.run_hops(2000).unwrap();
     for axis in 0..2 {
+        let mut clock = engine.time_s();
         let values: Vec<f64> = (0..400)
             .map(|_| {
-                let block = run_block(&mut engine, 1024, 0.4, u64::MAX, gas.sites()).unwrap().unwrap();
+                let block =
+                    run_block(&mut engine, &mut clock, 1024, 0.4, u64::MAX, gas.sites()).unwrap().unwrap();
                 block.running(Kind::TotalDrift, 3)[axis]
             })
             .collect();

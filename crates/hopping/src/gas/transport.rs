@@ -22,6 +22,12 @@ const MOST_BLOCKS: usize = 4096;
 const SWEEPS: usize = 100;
 /// Hops of each ion in a block at first, and of each carrier: windows have to outlast the correlations between hops.
 const HOPS_PER_ION: u64 = 32;
+/// Trials of a pilot at most.
+const PILOT_TRIALS: u64 = 20_000_000;
+/// Trials of the first round that are made whatever hops are allowed.
+const FIRST_TRIALS: u64 = 1_000_000_000;
+/// Trials that a hop may take on average before the hops allowed are cut.
+const TRIALS_PER_HOP: u64 = 20;
 /// Growth of blocks, where windows are too short for a plateau.
 const LONGER: u64 = 4;
 /// Growth of the number of blocks from one round to the next at most.
@@ -79,6 +85,9 @@ struct Prepared<'a> {
     engine: RejectionEngine<'a>,
     equilibration: Equilibration,
     hop_rate: f64,
+    trials_per_hop: f64,
+    /// Where its next block begins.
+    clock: f64,
     blocks: Vec<Block>,
 }
 
@@ -90,9 +99,17 @@ fn prepare<'a>(request: &GasRequest<'a>, index: u32) -> Result<Prepared<'a>, Hop
     // The pilot runs on a copy: a state after a given number of hops is not one at a given time.
     let mut pilot = engine.clone();
     let hops = 2000 + 4 * pilot.carriers() as u64;
-    pilot.run_hops(hops)?;
+    while pilot.events() < hops && pilot.attempts() < PILOT_TRIALS {
+        pilot.run_until(f64::INFINITY, 10_000)?;
+    }
+    let (hops, trials) = (pilot.events(), pilot.attempts());
+    // Too few for a rate.
+    if hops < 100 {
+        return Err(HoppingError::RareHops { hops, trials });
+    }
     let hop_rate = hops as f64 / pilot.time_s();
-    Ok(Prepared { engine, equilibration, hop_rate, blocks: Vec::new() })
+    let trials_per_hop = trials as f64 / hops as f64;
+    Ok(Prepared { engine, equilibration, hop_rate, trials_per_hop, clock: 0.0, blocks: Vec::new() })
 }
 
 /// Runs replicas in parallel, in rounds: longer blocks while there is no plateau, then more of them until the wanted standard error is reached or the hops
@@ -113,6 +130,14 @@ pub fn gas_transport(
     // Ions next to few vacancies hop seldom, each of them as often as the carriers together share out.
     let mut hops_per_block = HOPS_PER_ION * ions.max(carriers) as u64;
     let mut wanted = FIRST_BLOCKS[usize::from(carriers > MANY_CARRIERS)];
+    // Trials cost as much as hops: where few of them come to one, fewer hops can be made.
+    let trials_per_hop = replicas.iter().map(|r| r.trials_per_hop).sum::<f64>() / REPLICAS as f64;
+    let most_hops = (request.most_hops as f64 * (TRIALS_PER_HOP as f64 / trials_per_hop).min(1.0)) as u64;
+    let first_round = (REPLICAS * wanted) as u64 * hops_per_block;
+    let trials = (first_round as f64 * trials_per_hop) as u64;
+    if trials > FIRST_TRIALS && most_hops < first_round {
+        return Err(HoppingError::RareHops { hops: first_round, trials });
+    }
     let first = wanted;
     loop {
         if progress.cancelled() {
@@ -120,10 +145,10 @@ pub fn gas_transport(
         }
         extend(&mut replicas, wanted, hops_per_block, carriers, progress)?;
         let spent: u64 = replicas.iter().map(|r| r.engine.events()).sum();
-        progress.report((spent as f64 / request.most_hops as f64).min(1.0));
+        progress.report((spent as f64 / most_hops.max(1) as f64).min(1.0));
         let result = gather(request, &replicas, wanted);
         let missing = shortfall(&result, request.standard_error);
-        let left = request.most_hops.saturating_sub(spent) / (REPLICAS as u64 * hops_per_block);
+        let left = most_hops.saturating_sub(spent) / (REPLICAS as u64 * hops_per_block);
         let done = missing <= 1.0 || !result.equilibrated;
         // More blocks do not help where what is still to come of a fall is most of the error.
         let systematic = result.systematic.iter().copied().fold(0.0, f64::max) / request.standard_error;
@@ -167,7 +192,9 @@ fn extend(
                 return Err(HoppingError::Cancelled);
             }
             let sites = replica.engine.sites();
-            if let Some(block) = run_block(&mut replica.engine, samples, interval, u64::MAX, sites)? {
+            if let Some(block) =
+                run_block(&mut replica.engine, &mut replica.clock, samples, interval, u64::MAX, sites)?
+            {
                 replica.blocks.push(block);
             }
         }

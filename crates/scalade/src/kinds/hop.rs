@@ -56,7 +56,7 @@ impl Default for HopKind {
         let compositions = serde_json::json!([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.97]);
         let spec = KindSpec::new(
             "hop",
-            3,
+            4,
             Scale::Lattice,
             "Kinetic Monte Carlo: tracer and jump diffusivity tensors",
         )
