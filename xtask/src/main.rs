@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Rooms of the house by tier: a crate may depend only on lower tiers.
-const TIERS: [(&str, u8); 16] = [
+const TIERS: [(&str, u8); 17] = [
     ("scalade-units", 0),
     ("scalade-record", 1),
     ("scalade-numerics", 0),
@@ -16,6 +16,7 @@ const TIERS: [(&str, u8); 16] = [
     ("scalade-expansion", 4),
     ("scalade-hopping", 3),
     ("scalade-cell", 3),
+    ("scalade-bands", 3),
     ("scalade-study", 4),
     ("scalade-formats", 4),
     ("scalade-report", 4),
