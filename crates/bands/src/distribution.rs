@@ -126,7 +126,7 @@ impl Part {
     }
 }
 
-/// Sums a grid. Bands known to lie above the mesh (`skip`: lowest and highest energy with a margin, from a coarser grid) are left out, those below counted.
+/// Sums a grid. Bands that `known` (lowest and highest energy with a margin, from a coarser grid) puts above the mesh are left out, those below counted.
 pub(crate) fn accumulate(
     bands: &dyn Bands,
     grid: &Grid,

@@ -61,7 +61,8 @@ fn density_at_the_fermi_level_of_coo2() {
             .unwrap();
     let finer = [-0.05, 0.0, 0.05].map(|d| fine.density(level + d));
     println!("interpolated, 36^3: g = {finer:?}");
-    assert!((finer[1] / 5.33 - 1.0).abs() < 0.2);
+    // The density falls steeply above the level: a grid three times as dense puts it lower, and 5.33 belongs to 12^3.
+    assert!((finer[1] - 4.99).abs() < 0.02, "{finer:?}");
 }
 
 /// What a Fourier interpolation of the sorted bands can do: 25 meV, 66 meV where O 2p bands cross.

@@ -341,15 +341,15 @@ pub enum Command {
         /// The master equation of a small box of a .toml model instead of a run.
         #[arg(long)]
         exact: bool,
-        /// Working ions per site.
-        #[arg(long, default_value_t = 0.5)]
-        composition: f64,
-        /// Temperature.
-        #[arg(long, default_value = "300 K")]
-        temperature: String,
-        /// Attempt frequency.
-        #[arg(long, default_value = "1e13 Hz")]
-        attempt_frequency: String,
+        /// Working ions per site [default: 0.5].
+        #[arg(long)]
+        composition: Option<f64>,
+        /// Temperature [default: 300 K].
+        #[arg(long)]
+        temperature: Option<String>,
+        /// Attempt frequency [default: 1e13 Hz].
+        #[arg(long)]
+        attempt_frequency: Option<String>,
         #[command(flatten)]
         running: Running,
         #[command(flatten)]
@@ -394,7 +394,7 @@ pub enum Command {
 /// Input of the commands that read orderings.
 #[derive(Clone, Debug, Args)]
 pub struct Orderings {
-    /// Structures with energies: extended XYZ, vasprun.xml, output of pw.x, JSON of ASE or pymatgen; a folder stands for such files in it and in its folders
+    /// Structures with energies: extended XYZ, vasprun.xml, output of pw.x, databases and JSON of ASE, JSON of pymatgen; a folder stands for such files in it and in its folders
     /// (montecarlo: or a lattice model, .toml).
     #[arg(required = true, num_args = 1..)]
     pub frames: Vec<PathBuf>,
@@ -407,6 +407,32 @@ pub struct Orderings {
     /// Keep only frames whose comment line holds KEY=VALUE, such as model=PBE; may be repeated.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     pub conditions: Vec<String>,
+}
+
+/// How far structures may be from the ideal lattice.
+#[derive(Clone, Debug, Args)]
+pub struct Limits {
+    /// Largest strain of a structure against the ideal lattice [default: 0.12].
+    #[arg(long)]
+    pub max_strain: Option<f64>,
+    /// Largest distance of an atom from its site [default: "0.8 angstrom"].
+    #[arg(long)]
+    pub max_drift: Option<String>,
+}
+
+/// Options of the search for coefficients.
+#[derive(Clone, Debug, Args)]
+pub struct Solving {
+    /// Penalty of ridge (in units of the largest diagonal element of the normal matrix) or lasso (as a share of that at which all clusters are off)
+    /// [default: chosen by the error of prediction].
+    #[arg(long)]
+    pub penalty: Option<f64>,
+    /// Tell the error in this many folds too; equivalent entries share a fold.
+    #[arg(long)]
+    pub folds: Option<u16>,
+    /// Seed of the random streams.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
 }
 
 /// Computed hops and the expansion of their barriers.
@@ -434,27 +460,16 @@ pub struct HopImages {
     /// Hops that may be left out because their ends are not on the lattice (they are then listed).
     #[arg(long, default_value_t = 0)]
     pub max_excluded: usize,
-    /// Largest strain of a structure against the ideal lattice [default: 0.12].
-    #[arg(long)]
-    pub max_strain: Option<f64>,
-    /// Largest distance of an atom from its site [default: "0.8 angstrom"].
-    #[arg(long)]
-    pub max_drift: Option<String>,
+    #[command(flatten)]
+    pub limits: Limits,
     /// How the coefficients are found: ard (automatic relevance: switches clusters off), bayes, least-squares, ridge or lasso.
     #[arg(long, default_value = "ard")]
     pub method: String,
-    /// Penalty of ridge or lasso [default: chosen by the error of prediction].
-    #[arg(long)]
-    pub penalty: Option<f64>,
-    /// Tell the error in this many folds too.
-    #[arg(long)]
-    pub folds: Option<u16>,
+    #[command(flatten)]
+    pub solving: Solving,
     /// Members of the posterior in the file written.
     #[arg(long, default_value_t = 8)]
     pub samples: u16,
-    /// Seed of the random streams.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
     /// Key of the total energy (eV per frame).
     #[arg(long, default_value = "energy")]
     pub energy_key: String,
@@ -512,25 +527,13 @@ pub struct Expansion {
     /// File of the ideal structure, all sites of the working ion occupied (default: the fullest frame).
     #[arg(long)]
     pub parent: Option<PathBuf>,
-    /// Largest strain of a structure against the ideal lattice [default: 0.12].
-    #[arg(long)]
-    pub max_strain: Option<f64>,
-    /// Largest distance of an atom from its site [default: "0.8 angstrom"].
-    #[arg(long)]
-    pub max_drift: Option<String>,
-    /// Seed of the random streams.
-    #[arg(long, default_value_t = 0)]
-    pub seed: u64,
+    #[command(flatten)]
+    pub limits: Limits,
     /// How the coefficients are found: bayes (a prior that narrows with size and diameter), least-squares, ridge, lasso or ard (automatic relevance).
     #[arg(long, default_value = METHOD)]
     pub method: String,
-    /// Penalty of ridge (in units of the largest diagonal element of the normal matrix) or lasso (as a share of that at which all clusters are off)
-    /// [default: chosen by the error of prediction].
-    #[arg(long)]
-    pub penalty: Option<f64>,
-    /// Tell the error in this many folds too; equivalent structures share a fold.
-    #[arg(long)]
-    pub folds: Option<u16>,
+    #[command(flatten)]
+    pub solving: Solving,
     /// Keep the hull of the data: vertices stay vertices, nothing else of the data falls below it.
     #[arg(long)]
     pub keep_hull: bool,
@@ -542,7 +545,7 @@ pub struct ParentLattice {
     /// Named lattice: chain, square, triangular, honeycomb, sc, bcc, fcc, diamond or hcp.
     #[arg(long)]
     pub lattice: Option<String>,
-    /// File with the parent structure (extxyz, POSCAR or JSON; the first structure counts).
+    /// File with the parent structure (extended XYZ, POSCAR, CIF, JSON, a database of ASE ...; the first structure counts).
     #[arg(long)]
     pub structure: Option<PathBuf>,
     /// Which species may replace one of the structure, such as "Li=Li,Vac" (repeatable); the others stay.
@@ -636,12 +639,12 @@ impl Expansion {
             ("--quadruplet-cutoff", self.quadruplet_cutoff != QUADRUPLET_CUTOFF),
             ("--max-excluded", self.max_excluded != 0),
             ("--parent", self.parent.is_some()),
-            ("--max-strain", self.max_strain.is_some()),
-            ("--max-drift", self.max_drift.is_some()),
-            ("--seed", self.seed != 0),
+            ("--max-strain", self.limits.max_strain.is_some()),
+            ("--max-drift", self.limits.max_drift.is_some()),
+            ("--seed", self.solving.seed != 0),
             ("--method", self.method != METHOD),
-            ("--penalty", self.penalty.is_some()),
-            ("--folds", self.folds.is_some()),
+            ("--penalty", self.solving.penalty.is_some()),
+            ("--folds", self.solving.folds.is_some()),
             ("--keep-hull", self.keep_hull),
             ("--where", !self.orderings.conditions.is_empty()),
         ]

@@ -10,6 +10,7 @@ use scalade::compute::ComputeRequest;
 use scalade::record::value_with_uncertainty;
 use scalade::rungs;
 use scalade::rungs_enumerate;
+use scalade::rungs_hop_model::hop_model;
 use scalade::rungs_model::{is_model, montecarlo_model};
 use scalade::rungs_montecarlo::CurveRequest;
 use scalade::rungs_refine::RefineRequest;
@@ -144,43 +145,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
         command @ Command::Compute { .. } => compute(command)?,
         command @ Command::Refine { .. } => refine(command)?,
         command @ Command::Phasediagram { .. } => phase_diagram(command)?,
-        Command::Hop { expansion, exact, running, .. }
-            if expansion.orderings.frames.iter().any(|f| is_model(f)) =>
-        {
-            let [model] = &expansion.orderings.frames[..] else {
-                return Err(ScaladeError::input("a .toml model stands alone: give one file").into());
-            };
-            if let Some(flag) = expansion.changed() {
-                return Err(ScaladeError::input(format!(
-                    "{flag} does not belong to a .toml model, whose settings stand in the file"
-                ))
-                .into());
-            }
-            let done = scalade::rungs_hop_model::hop_model(model, exact, running.jobs);
-            warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
-            done?
-        }
-        Command::Hop { exact: true, .. } => {
-            return Err(ScaladeError::input("--exact needs a .toml model").into());
-        }
-        Command::Hop {
-            expansion, barriers, composition, temperature, attempt_frequency, running, ..
-        } => {
-            let Some(barriers) = barriers else {
-                return Err(ScaladeError::input(
-                    "--barriers is missing: a CSV table of hop barriers (only .toml models go without)",
-                )
-                .into());
-            };
-            let request = rungs::HopRequest {
-                barriers: &barriers,
-                composition,
-                temperature: &temperature,
-                attempt_frequency: &attempt_frequency,
-                jobs: running.jobs,
-            };
-            rungs::hop(&fit(&expansion)?, &request)?
-        }
+        command @ Command::Hop { .. } => hop(command)?,
         Command::Tangent { kind, omega, l0, l1, pair_energy, neighbours, file, temperature, .. } => {
             let request = TangentRequest {
                 kind: kind.as_deref(),
@@ -281,6 +246,59 @@ fn phase_diagram(command: Command) -> Result<serde_json::Value, Failure> {
     Ok(document)
 }
 
+/// The one .toml model of a command, whose other flags are not given beside it.
+fn lone_model<'a>(
+    expansion: &'a Expansion,
+    flags: &[Option<&'static str>],
+) -> Result<&'a Path, ScaladeError> {
+    if let Some(flag) = flags.iter().copied().chain([expansion.changed()]).flatten().next() {
+        return Err(ScaladeError::input(format!(
+            "{flag} does not belong to a .toml model, whose settings stand in the file"
+        )));
+    }
+    let [model] = &expansion.orderings.frames[..] else {
+        return Err(ScaladeError::input("a .toml model stands alone: give one file"));
+    };
+    Ok(model)
+}
+
+fn hop(command: Command) -> Result<serde_json::Value, Failure> {
+    let Command::Hop {
+        expansion, barriers, exact, composition, temperature, attempt_frequency, running, ..
+    } = command
+    else {
+        return Err(ScaladeError::internal("a command without an implementation").into());
+    };
+    if expansion.orderings.frames.iter().any(|f| is_model(f)) {
+        let flags = [
+            barriers.map(|_| "--barriers"),
+            composition.map(|_| "--composition"),
+            temperature.map(|_| "--temperature"),
+            attempt_frequency.map(|_| "--attempt-frequency"),
+        ];
+        let done = hop_model(lone_model(&expansion, &flags)?, exact, running.jobs);
+        warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
+        return done;
+    }
+    if exact {
+        return Err(ScaladeError::input("--exact needs a .toml model").into());
+    }
+    let Some(barriers) = barriers else {
+        return Err(ScaladeError::input(
+            "--barriers is missing: a CSV table of hop barriers (only .toml models go without)",
+        )
+        .into());
+    };
+    let request = rungs::HopRequest {
+        barriers: &barriers,
+        composition: composition.unwrap_or(0.5),
+        temperature: temperature.as_deref().unwrap_or("300 K"),
+        attempt_frequency: attempt_frequency.as_deref().unwrap_or("1e13 Hz"),
+        jobs: running.jobs,
+    };
+    Ok(rungs::hop(&fit(&expansion)?, &request)?)
+}
+
 fn montecarlo(command: Command) -> Result<serde_json::Value, Failure> {
     let Command::Montecarlo {
         expansion,
@@ -303,17 +321,8 @@ fn montecarlo(command: Command) -> Result<serde_json::Value, Failure> {
             members.map(|_| "--members"),
             valence.map(|_| "--valence"),
             sweeps.map(|_| "--sweeps"),
-            expansion.changed(),
         ];
-        if let Some(flag) = flags.into_iter().flatten().next() {
-            return Err(ScaladeError::input(format!(
-                "{flag} does not belong to a .toml model, whose settings stand in the file"
-            ))
-            .into());
-        }
-        let [model] = &expansion.orderings.frames[..] else {
-            return Err(ScaladeError::input("a .toml model stands alone: give one file").into());
-        };
+        let model = lone_model(&expansion, &flags)?;
         let done = montecarlo_model(model, exact, running.jobs);
         warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
         return done;
@@ -440,12 +449,12 @@ fn barriers_of_hops(given: &HopImages, write: Option<&Path>) -> Result<serde_jso
         directed: given.directed,
         kind: given.kind,
         max_excluded: given.max_excluded,
-        max_strain: given.max_strain,
-        max_drift: given.max_drift.as_deref(),
-        method: rungs::fit_method(&given.method, given.penalty)?,
-        folds: given.folds.map(usize::from),
+        max_strain: given.limits.max_strain,
+        max_drift: given.limits.max_drift.as_deref(),
+        method: rungs::fit_method(&given.method, given.solving.penalty)?,
+        folds: given.solving.folds.map(usize::from),
         samples: usize::from(given.samples),
-        seed: given.seed,
+        seed: given.solving.seed,
     };
     let fitted = scalade::rungs_barriers::fit_barriers(&images, &request)?;
     if let Some(out) = write {
@@ -463,13 +472,13 @@ fn fit_request(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::F
     Ok(rungs::FitRequest {
         cutoffs: cutoffs.map(String::as_str),
         max_excluded: expansion.max_excluded,
-        seed: expansion.seed,
+        seed: expansion.solving.seed,
         samples,
         parent: expansion.parent.as_deref(),
-        max_strain: expansion.max_strain,
-        max_drift: expansion.max_drift.as_deref(),
-        method: rungs::fit_method(&expansion.method, expansion.penalty)?,
-        folds: expansion.folds.map(usize::from),
+        max_strain: expansion.limits.max_strain,
+        max_drift: expansion.limits.max_drift.as_deref(),
+        method: rungs::fit_method(&expansion.method, expansion.solving.penalty)?,
+        folds: expansion.solving.folds.map(usize::from),
         keep_hull: expansion.keep_hull,
     })
 }

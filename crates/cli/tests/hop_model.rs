@@ -182,6 +182,9 @@ fn what_is_wrong_is_named() {
     let file = written("good.toml", &good);
     refused(&["hop", &file, &file], &["stands alone"]);
     refused(&["hop", &file, "--pair-cutoff", "3 angstrom"], &["--pair-cutoff", "does not belong"]);
+    for flag in [["--composition", "0.3"], ["--temperature", "300 K"], ["--barriers", "b.csv"]] {
+        refused(&["hop", &file, flag[0], flag[1]], &[flag[0], "does not belong"]);
+    }
     refused(&["hop", "/nowhere.toml"], &["/nowhere.toml"]);
     refused(&["hop", "frames.extxyz"], &["--barriers"]);
     refused(&["hop", "frames.extxyz", "--exact"], &["--exact"]);

@@ -9,7 +9,7 @@ use scalade_crystal::LatticeSite;
 use scalade_handoff::{FunctionOrbit, SpeciesHamiltonian, SpeciesSite};
 use scalade_lattice::{
     Arrangement, Column, Cutoffs, Diagnostic, Examined, Excluded, Exclusion, FitProblem, Frame,
-    MappingSettings, Solution, SolveSettings, examine, finite_energy,
+    MappingSettings, Solution, SolveSettings, Subject, examine, finite_energy,
 };
 use scalade_numerics::Matrix;
 use std::collections::BTreeMap;
@@ -256,5 +256,5 @@ fn diagnostics(
         .map(|(name, count)| if count > 1 { format!("{count} functions of {name}") } else { name })
         .collect();
     let rank = columns.len() - solution.dependent_columns.len();
-    examine(&examined, &clusters, &names, [rank, columns.len()])
+    examine(Subject::Structures, &examined, &clusters, &names, [rank, columns.len()])
 }

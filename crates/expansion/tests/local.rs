@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::local::{cutoffs, fcc, hop, least_squares, made_up, random_expansion, site};
+use common::local::{
+    cutoffs, distance, fcc, hop, least_squares, made_up, ordered_sets, random_expansion, site,
+};
 use common::{FCC, rock_salt};
 use scalade_crystal::{LatticeSite, Structure, row_times};
 use scalade_expansion::local::{
@@ -29,7 +31,6 @@ fn framed(position: [f64; 3], middle: [f64; 3]) -> [i64; 3] {
 fn brute_force(order: usize, radius: f64, diameter: f64, flips: &[[i64; 3]]) -> Vec<usize> {
     let (a, b) = ([0.0; 3], FCC[0]);
     let middle: [f64; 3] = std::array::from_fn(|i| 0.5 * (a[i] + b[i]));
-    let distance = |p: [f64; 3], q: [f64; 3]| (0..3).map(|i| (p[i] - q[i]).powi(2)).sum::<f64>().sqrt();
     let mut near = Vec::new();
     for i in -4..=4 {
         for j in -4..=4 {
@@ -42,18 +43,7 @@ fn brute_force(order: usize, radius: f64, diameter: f64, flips: &[[i64; 3]]) -> 
             }
         }
     }
-    let mut sets: Vec<Vec<[f64; 3]>> = vec![Vec::new()];
-    for _ in 0..order {
-        let mut longer = Vec::new();
-        for set in &sets {
-            for p in &near {
-                if set.iter().all(|q| distance(*p, *q) > 0.1 && distance(*p, *q) < diameter + 1e-6) {
-                    longer.push([set.clone(), vec![*p]].concat());
-                }
-            }
-        }
-        sets = longer;
-    }
+    let sets = ordered_sets(&near, order, diameter);
     let mut orbits: BTreeSet<Vec<Vec<[i64; 3]>>> = BTreeSet::new();
     for set in &sets {
         let places: Vec<[i64; 3]> = set.iter().map(|p| framed(*p, middle)).collect();

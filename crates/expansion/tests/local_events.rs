@@ -4,7 +4,9 @@
 
 mod common;
 
-use common::local::{cutoffs, fcc, hop, least_squares, made_up, random_expansion, site};
+use common::local::{
+    cutoffs, distance, fcc, hop, least_squares, made_up, ordered_sets, random_expansion, site,
+};
 use common::{FCC, choices};
 use scalade_crystal::{LatticeSite, MoyoFinder, Structure, row_times};
 use scalade_expansion::local::{
@@ -26,7 +28,6 @@ fn interstitial(basis: SiteBasis) -> Prim {
 /// Sizes of the orbits about a hop from (0, 0, 0) to (1, 1, 1) a/4 by trying all sets of sites: the six permutations of the axes keep it, and nothing
 /// reverses it.
 fn brute_force(order: usize, radius: f64, diameter: f64) -> Vec<usize> {
-    let distance = |p: [f64; 3], q: [f64; 3]| (0..3).map(|i| (p[i] - q[i]).powi(2)).sum::<f64>().sqrt();
     let ends = [[0.0; 3], [1.05; 3]];
     let mut near = Vec::new();
     for n in 0..9 * 9 * 9 {
@@ -39,18 +40,7 @@ fn brute_force(order: usize, radius: f64, diameter: f64) -> Vec<usize> {
             }
         }
     }
-    let mut sets: Vec<Vec<[f64; 3]>> = vec![Vec::new()];
-    for _ in 0..order {
-        let mut longer = Vec::new();
-        for set in &sets {
-            for p in &near {
-                if set.iter().all(|q| distance(*p, *q) > 0.1 && distance(*p, *q) < diameter + 1e-6) {
-                    longer.push([set.clone(), vec![*p]].concat());
-                }
-            }
-        }
-        sets = longer;
-    }
+    let sets = ordered_sets(&near, order, diameter);
     let turns = [[0, 1, 2], [1, 2, 0], [2, 0, 1], [1, 0, 2], [0, 2, 1], [2, 1, 0]];
     let turned = |set: &[[f64; 3]], turn: [usize; 3]| {
         let mut image: Vec<[i64; 3]> =

@@ -8,14 +8,7 @@ use scalade_crystal::NamedLattice;
 use scalade_hopping::gas::{GasModel, RejectionEngine, equilibrate_gas};
 use scalade_hopping::{Engine, HoppingError, random_occupation};
 use scalade_numerics::Philox;
-
-fn cpu_seconds() -> f64 {
-    // utime and stime of this process, fields 14 and 15 of its status, in hundredths of a second.
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let after = text.rsplit(')').next().unwrap_or_default();
-    let ticks: f64 = after.split_whitespace().skip(11).take(2).filter_map(|t| t.parse::<f64>().ok()).sum();
-    ticks / 100.0
-}
+use scalade_numerics::cpu_seconds;
 
 fn main() -> Result<(), HoppingError> {
     println!("cells,sites,coupling_kT,concentration,acceptance,million_hops_per_cpu_s");

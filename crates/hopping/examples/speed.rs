@@ -7,17 +7,10 @@ use scalade_hopping::{
     Tracked, equilibrate, random_occupation,
 };
 use scalade_numerics::Philox;
-
-/// CPU time of this process, s, from the scheduler's counters; wall time where they are missing.
-fn cpu_seconds(start: std::time::Instant) -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanoseconds = stat.split_whitespace().next().and_then(|v| v.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| start.elapsed().as_secs_f64(), |n| n * 1e-9)
-}
+use scalade_numerics::cpu_seconds;
 
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let start = std::time::Instant::now();
     let hamiltonian = layered_host()?;
     let pairs: usize = hamiltonian.orbits.iter().filter(|o| o.order == 2).map(|o| 2 * o.clusters.len()).sum();
     let triplets: usize =
@@ -57,9 +50,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 rng,
             )?;
             engine.run_hops(20_000)?;
-            let (before, hops, tries) = (cpu_seconds(start), 1_000_000u32, engine.attempts());
+            let (before, hops, tries) = (cpu_seconds(), 1_000_000u32, engine.attempts());
             engine.run_hops(u64::from(hops))?;
-            let seconds = cpu_seconds(start) - before;
+            let seconds = cpu_seconds() - before;
             let trajectory = engine.trajectory();
             let events = trajectory.events() as f64;
             println!(

@@ -6,17 +6,10 @@ use scalade_hopping::{
     BarrierLaw, Budget, GridNetwork, HopNetwork, HopShell, KraModel, Paths, RateParameters, TransportRequest,
     arrhenius, transport_point,
 };
-
-/// CPU time of this process, s (all threads), where the system tells; else wall time.
-fn cpu_seconds(start: std::time::Instant) -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanoseconds = stat.split_whitespace().next().and_then(|v| v.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| start.elapsed().as_secs_f64(), |n| n * 1e-9)
-}
+use scalade_numerics::cpu_seconds;
 
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let start = std::time::Instant::now();
     let side: usize = std::env::args().nth(1).map_or(Ok(6), |v| v.parse())?;
     let hops: u64 = std::env::args().nth(2).map_or(Ok(Budget::default().hops), |v| v.parse())?;
     let hamiltonian = layered_host()?;
@@ -37,7 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let jobs =
         compositions.map(|x| (x, 300.0)).into_iter().chain([260.0, 280.0, 320.0, 350.0].map(|t| (0.5, t)));
     for (stream, (x, temperature)) in jobs.enumerate() {
-        let before = cpu_seconds(start);
+        let before = cpu_seconds();
         let request = TransportRequest {
             network: &network,
             hamiltonian: &hamiltonian,
@@ -74,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             point.flicker_share,
             point.acceptance,
             point.mean_activation_ev,
-            cpu_seconds(start) - before,
+            cpu_seconds() - before,
         );
         if x == 0.5
             && let Some(t) = point.jump.tensor()
@@ -83,6 +76,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     println!("{:?}", arrhenius(&points)?);
-    println!("{:.1} CPU s", cpu_seconds(start));
+    println!("{:.1} CPU s", cpu_seconds());
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test fail with it")]
 
-use scalade_crystal::{LatticeSite, NamedLattice};
+use scalade_crystal::{LatticeSite, NamedLattice, row_times};
 use scalade_hopping::gas::{GasModel, RejectionEngine, equilibrate_gas};
 use scalade_hopping::sampling::{Kind, run_block, trace};
 use scalade_hopping::{Attempt, Engine, Follow, exact_gas_transport, random_occupation};
@@ -225,16 +225,29 @@ fn i2_and_i5_by_the_rejection_engine() {
     }
 }
 
+/// Where ions are by their starts and what they travelled is where the occupation says that they are, on every lattice and across the edges of the box.
 #[test]
-fn sites_are_numbered_as_in_the_grid() {
-    let gas = model(NamedLattice::Hcp, &[3, 4, 5], &[]);
-    let mut engine = start(&gas, 40, 1);
-    engine.run_hops(1000).unwrap();
-    let occupied = engine.occupation();
-    for (site, o) in occupied.iter().enumerate() {
-        assert_eq!(engine.is_occupied(site), *o);
-        let LatticeSite { cell, basis } = gas.grid().site(site);
-        assert_eq!(gas.grid().index(LatticeSite { cell, basis }), site);
+fn ions_are_where_their_displacements_lead() {
+    for (n, (gas, ions)) in zoo().iter().enumerate() {
+        let mut engine = start(gas, *ions, 90 + n as u64);
+        // Ions are numbered in the order of the sites they start on.
+        let first: Vec<usize> = (0..gas.sites()).filter(|s| engine.is_occupied(*s)).collect();
+        engine.run_hops(3000).unwrap();
+        let inverse = scalade_crystal::inverse(gas.lattice()).unwrap();
+        let mut reached = vec![false; gas.sites()];
+        for (ion, from) in first.iter().enumerate() {
+            let LatticeSite { cell, basis } = gas.grid().site(*from);
+            let (start, moved) = (gas.position(cell, basis), engine.displacement_angstrom(ion));
+            let here = row_times(std::array::from_fn(|a| start[a] + moved[a]), &inverse);
+            let site = (0..gas.basis().len()).find_map(|b| {
+                let offset: [f64; 3] = std::array::from_fn(|a| here[a] - gas.basis()[b][a]);
+                let near = offset.iter().all(|x| (x - x.round()).abs() < 1e-6);
+                near.then(|| LatticeSite { cell: offset.map(|x| x.round() as i32), basis: b })
+            });
+            let site = gas.grid().index(site.unwrap());
+            assert!(!std::mem::replace(&mut reached[site], true), "model {n}: two ions on site {site}");
+        }
+        assert_eq!(reached, engine.occupation(), "model {n}");
     }
 }
 

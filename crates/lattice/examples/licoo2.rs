@@ -9,15 +9,8 @@ use scalade_lattice::{
     Cutoffs, Fit, FitSettings, MappedStructure, MappingSettings, Member, Parent, Silent, VoltageCurve,
     VoltageSettings, choose_cutoffs, compute_voltage, map_frames,
 };
+use scalade_numerics::cpu_seconds;
 use std::time::Instant;
-
-/// CPU seconds of this process.
-fn cpu_seconds() -> f64 {
-    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<f64> =
-        text.rsplit(") ").next().unwrap_or("").split(' ').map(|w| w.parse().unwrap_or(0.0)).collect();
-    fields.get(11..13).map_or(0.0, |t| (t[0] + t[1]) / 100.0)
-}
 
 fn main() {
     let start = Instant::now();

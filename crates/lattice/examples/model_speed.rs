@@ -6,7 +6,8 @@
 
 use scalade_crystal::NamedLattice;
 use scalade_lattice::LatticeError;
-use scalade_lattice::model::{Chains, Law, Multispin, PairModel, PairTables, Variables, cpu_seconds};
+use scalade_lattice::model::{Chains, Law, Multispin, PairModel, PairTables, Variables};
+use scalade_numerics::cpu_seconds;
 
 /// CPU seconds of each row.
 const SECONDS: f64 = 2.0;

@@ -53,6 +53,31 @@ pub struct Examined {
     pub correlations: Vec<f64>,
 }
 
+/// What the entries of a fit are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// Structures with their energies.
+    Structures,
+    /// Hops with a property, such as a barrier.
+    Hops,
+}
+
+impl Subject {
+    fn plural(self) -> &'static str {
+        match self {
+            Self::Structures => "structures",
+            Self::Hops => "hops",
+        }
+    }
+
+    fn singular(self) -> &'static str {
+        match self {
+            Self::Structures => "structure",
+            Self::Hops => "hop",
+        }
+    }
+}
+
 /// Looks at mapped structures and their fit, whose parity has them in the same order.
 pub fn diagnose(mapped: &[MappedStructure], fit: &Fit) -> Result<Vec<Diagnostic>, LatticeError> {
     if mapped.len() != fit.parity.len() {
@@ -83,13 +108,14 @@ pub fn diagnose(mapped: &[MappedStructure], fit: &Fit) -> Result<Vec<Diagnostic>
         .filter_map(|k| fit.interactions.get(*k))
         .map(|i| format!("{} sites, {:.3} angstrom", i.order, i.diameter_angstrom))
         .collect();
-    let mut out = examine(&examined, &clusters, &dependent, [fit.rank, fit.columns]);
+    let mut out = examine(Subject::Structures, &examined, &clusters, &dependent, [fit.rank, fit.columns]);
     gaps(fit, &mut out);
     Ok(out)
 }
 
-/// Looks at the structures of any fit: `clusters` are those of each orbit, `dependent` names what is not told apart, `rank` of `columns` are.
+/// Looks at the entries of any fit: `clusters` are those of each orbit, `dependent` names what is not told apart, `rank` of `columns` are.
 pub fn examine(
+    subject: Subject,
     structures: &[Examined],
     clusters: &[Vec<Vec<LatticeSite>>],
     dependent: &[String],
@@ -97,15 +123,16 @@ pub fn examine(
 ) -> Vec<Diagnostic> {
     let mut out = Vec::new();
     drift(structures, &mut out);
-    same_orderings(structures, &mut out);
+    same_orderings(subject, structures, &mut out);
     self_images(structures, clusters, &mut out);
     if !dependent.is_empty() {
         out.push(Diagnostic::new(
             "rank-deficient",
             Vec::new(),
             format!(
-                "{rank} of {columns} columns are independent: {} are not told apart from others by these structures and follow the prior; lower the cutoffs or give more structures",
-                dependent.join("; ")
+                "{rank} of {columns} columns are independent: {} are not told apart from others by these {entries} and follow the prior; lower the cutoffs or give more {entries}",
+                dependent.join("; "),
+                entries = subject.plural()
             ),
         ));
     }
@@ -114,8 +141,9 @@ pub fn examine(
             "high-leverage",
             vec![s.id.clone()],
             format!(
-                "its leverage is {:.3}: the fit follows this structure alone; compute others like it",
-                s.leverage
+                "its leverage is {:.3}: the fit follows this {} alone; compute others like it",
+                s.leverage,
+                subject.singular()
             ),
         ));
     }
@@ -141,8 +169,8 @@ fn drift(structures: &[Examined], out: &mut Vec<Diagnostic>) {
     ));
 }
 
-/// Structures with equal correlations of all clusters of the fit, and those of them whose energies differ.
-fn same_orderings(structures: &[Examined], out: &mut Vec<Diagnostic>) {
+/// Entries with equal correlations of all clusters of the fit, and those of them whose values differ.
+fn same_orderings(subject: Subject, structures: &[Examined], out: &mut Vec<Diagnostic>) {
     let rows: Vec<Vec<f64>> = structures.iter().map(|s| s.correlations.clone()).collect();
     let groups = groups_of(&rows);
     let count = groups.iter().max().map_or(0, |g| g + 1);
@@ -156,10 +184,15 @@ fn same_orderings(structures: &[Examined], out: &mut Vec<Diagnostic>) {
         let spread = energies().fold(f64::MIN, f64::max) - energies().fold(f64::MAX, f64::min);
         let names: Vec<String> = members.iter().map(|s| s.id.clone()).collect();
         let (code, what) = if spread > DIFFERENT_EV {
-            (
-                "duplicate-energies",
-                "their energies contradict one another as far as this expansion can tell: it gives all of them one energy; take out those that are not ground states of their ordering, or add clusters that tell them apart",
-            )
+            let what = match subject {
+                Subject::Structures => {
+                    "their energies contradict one another as far as this expansion can tell: it gives all of them one energy; take out those that are not ground states of their ordering, or add clusters that tell them apart"
+                }
+                Subject::Hops => {
+                    "the expansion gives all of them one value; add clusters that tell them apart, or look at the computed paths"
+                }
+            };
+            ("duplicate-energies", what)
         } else {
             ("same-ordering", "they count as often as they stand here; leave one to weigh it once")
         };
@@ -167,9 +200,12 @@ fn same_orderings(structures: &[Examined], out: &mut Vec<Diagnostic>) {
             code,
             names,
             format!(
-                "{} structures have the same correlations, energies {:.2} meV apart per formula unit; {what}",
+                "{} {} have the same correlations, {} {:.2} meV apart{}; {what}",
                 members.len(),
-                spread * 1e3
+                subject.plural(),
+                if subject == Subject::Structures { "energies" } else { "values" },
+                spread * 1e3,
+                if subject == Subject::Structures { " per formula unit" } else { "" }
             ),
         ));
     }

@@ -66,7 +66,7 @@ mod voltage;
 
 pub use clusters::{Cutoffs, SiteLattice, correlations};
 pub use cutoff_choice::{cutoff_candidates, sparing_choice};
-pub use diagnostics::{Diagnostic, Examined, diagnose, examine};
+pub use diagnostics::{Diagnostic, Examined, Subject, diagnose, examine};
 pub use dilute::DiluteLimit;
 pub use error::LatticeError;
 pub use fit::{

@@ -2,6 +2,7 @@
 //! statistics of correlated series. No units here; callers say theirs.
 
 pub mod blocks;
+mod cpu_time;
 pub mod dense;
 pub mod interpolation;
 pub mod nonnegative;
@@ -11,6 +12,7 @@ pub mod spline;
 pub mod statistics;
 
 pub use blocks::Blocks;
+pub use cpu_time::cpu_seconds;
 pub use dense::{Cholesky, DenseError, Matrix};
 pub use interpolation::{InterpolationError, Pchip};
 pub use nonnegative::{least_distance, nonnegative_least_squares};

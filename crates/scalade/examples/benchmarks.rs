@@ -9,24 +9,16 @@ use scalade::handoff::{LatticeEnergy, LatticeHamiltonian};
 use scalade::hopping::{Engine, FastEngine, RateParameters, equilibrate, random_occupation};
 use scalade::lattice::Metropolis;
 use scalade::numerics::Philox;
+use scalade::numerics::cpu_seconds;
 use std::io::Write;
 use std::path::Path;
-use std::time::Instant;
-
-/// CPU seconds of this process so far, from the scheduler's counters; wall time where they are missing.
-fn cpu_seconds(start: Instant) -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/schedstat").unwrap_or_default();
-    let nanoseconds = stat.split_whitespace().next().and_then(|v| v.parse::<f64>().ok());
-    nanoseconds.map_or_else(|| start.elapsed().as_secs_f64(), |n| n * 1e-9)
-}
 
 fn best_of_three(mut work: impl FnMut() -> Result<(), ScaladeError>) -> Result<f64, ScaladeError> {
-    let start = Instant::now();
     let mut best = f64::INFINITY;
     for _ in 0..3 {
-        let before = cpu_seconds(start);
+        let before = cpu_seconds();
         work()?;
-        best = best.min(cpu_seconds(start) - before);
+        best = best.min(cpu_seconds() - before);
     }
     Ok(best)
 }

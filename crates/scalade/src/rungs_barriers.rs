@@ -3,7 +3,8 @@
 use crate::error::ScaladeError;
 use crate::orderings::Orderings;
 use crate::prim_file::read_prim;
-use crate::rungs::{folds, mapping_settings, method_name, quantity};
+use crate::rungs::{mapping_settings, quantity};
+use crate::rungs_species::quality;
 use scalade_expansion::Prim;
 use scalade_expansion::local::{
     ArrangedHop, EventClass, Hop, HopKind, HopReport, LocalCutoffs, LocalFit, arrange_hops,
@@ -337,7 +338,7 @@ pub fn document(fitted: &FittedBarriers, request: &BarrierRequest<'_>) -> Result
         .map(|e| json!({ "id": e.id, "reason": e.reason.to_string() }))
         .collect();
     let values: Vec<f64> = fit.parity.iter().map(|p| p.data_ev).collect();
-    Ok(json!({
+    let mut document = json!({
         "barriers": barriers,
         "kinds": kinds,
         "kind": request.kind,
@@ -347,17 +348,14 @@ pub fn document(fitted: &FittedBarriers, request: &BarrierRequest<'_>) -> Result
         "diagnostics": fit.diagnostics,
         "constant": { "value": solution.coefficients[0], "std_error": solution.standard_deviations[0], "unit": "eV" },
         "interactions": interactions,
-        // Both directions of a path share its saddle: without one of them the other still tells of it.
-        "leave_one_out_error_eV": fitted.path_error_ev.map_or(Some(solution.leave_one_out_rmse()), |_| None),
         "leave_one_path_out_error_eV": fitted.path_error_ev,
         "leave_one_out_error_of_the_mean_eV": error_of_the_mean(&values),
-        "training_error_eV": solution.training_rmse(),
-        "effective_parameters": solution.effective_parameters,
-        "method": method_name(request.method),
-        "penalty": solution.penalty,
-        "folds": folds(solution.folds),
-        "rank": fit.columns.len() - solution.dependent_columns.len(),
-        "columns": fit.columns.len(),
         "parity": parity,
-    }))
+    });
+    if let Value::Object(map) = &mut document {
+        // Both directions of a path share its saddle: without one of them the other still tells of it.
+        let error = fitted.path_error_ev.is_none().then(|| solution.leave_one_out_rmse());
+        map.extend(quality(solution, fit.columns.len(), request.method, error));
+    }
+    Ok(document)
 }

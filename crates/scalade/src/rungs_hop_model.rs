@@ -13,9 +13,8 @@ use scalade_hopping::gas::{GasModel, GasRequest, GasTransport, conventional_cell
 use scalade_hopping::{Diffusivity, ExactTransport, Follow, HoppingError, WithError, exact_gas_transport};
 use scalade_lattice::LatticeError;
 use scalade_lattice::model::exact::{Levels, MOST_STATES_LOG2};
-use scalade_lattice::model::{
-    Condition, PairModel, RunSettings, SampledPoint, Variables, cpu_seconds, sample,
-};
+use scalade_lattice::model::{Condition, PairModel, RunSettings, SampledPoint, Variables, sample};
+use scalade_numerics::cpu_seconds;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -36,13 +35,33 @@ fn lattice(error: &LatticeError) -> ScaladeError {
     ScaladeError::input(error.to_string())
 }
 
+/// Shares of the standard error asked for that D_J and theta may have, so that theta D_J keeps it: 0.8^2 + 0.6^2 = 1.
+const SHARES: [f64; 2] = [0.8, 0.6];
+
 /// A number with its standard error, or why there is none.
-type Told = Result<WithError, String>;
+type Told = Result<WithError, Missing>;
+
+/// Why a number is missing.
+#[derive(Clone, Debug)]
+enum Missing {
+    /// It does not exist or is not worked out for this box.
+    Absent(String),
+    /// Two ways to it disagree, or its error was not reached.
+    Failed(String),
+}
+
+impl Missing {
+    fn reason(&self) -> &str {
+        match self {
+            Self::Absent(reason) | Self::Failed(reason) => reason,
+        }
+    }
+}
 
 fn told(of: &Told) -> Value {
     match of {
         Ok(known) => json!({ "value": known.value, "std_error": known.std }),
-        Err(reason) => json!({ "value": null, "std_error": null, "reason": reason }),
+        Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
     }
 }
 
@@ -74,7 +93,7 @@ fn diffusivity(of: &Diffusivity, dimensions: usize) -> Value {
 fn chemical(jump: &Diffusivity, theta: &Told, dimensions: usize) -> Value {
     let Diffusivity::Converged { tensor, .. } = jump else { return diffusivity(jump, dimensions) };
     let Ok(factor) = theta else {
-        let reason = theta.as_ref().err();
+        let reason = theta.as_ref().err().map(Missing::reason);
         return json!({ "value": null, "std_error": null, "verdict": "not_converged", "reason": reason });
     };
     let mut errors = [[0.0; 3]; 3];
@@ -144,26 +163,29 @@ fn thermodynamic_factor(file: &HopFile, model: &GasModel, ions: usize) -> Result
     }
     let mus = [mu - half, mu, mu + half];
     let mut precision = 5e-4;
-    for _ in 0..6 {
+    for _ in 0..8 {
         let points = run(&mus, precision, MOST_MOVES)?;
         let found = two_estimates(&points, half, concentration);
         let Ok((by_fluctuation, by_difference)) = found else {
-            return Ok(Err(found.err().unwrap_or_default()));
+            return Ok(Err(found.err().unwrap_or_else(|| Missing::Failed("no estimate".into()))));
         };
         let error = by_fluctuation.std.hypot(by_difference.std);
         let gap = (by_fluctuation.value - by_difference.value) / error;
-        if by_fluctuation.std <= 0.5 * file.standard_error * by_fluctuation.value || precision < 2e-5 {
+        if by_fluctuation.std <= SHARES[1] * file.standard_error * by_fluctuation.value {
             if gap.abs() > LARGEST_DISAGREEMENT {
-                return Ok(Err(format!(
+                return Ok(Err(Missing::Failed(format!(
                     "fluctuations give a thermodynamic factor of {:.4}({:.4}), the change of the chemical potential {:.4}({:.4}): they disagree by {gap:.1} standard errors; the box may hold two phases",
                     by_fluctuation.value, by_fluctuation.std, by_difference.value, by_difference.std
-                )));
+                ))));
             }
             return Ok(Ok(by_fluctuation));
         }
         precision *= 0.5;
     }
-    Ok(Err("the thermodynamic factor did not reach its error".into()))
+    Ok(Err(Missing::Failed(format!(
+        "the thermodynamic factor did not reach a standard error of {:e}; raise standard_error",
+        SHARES[1] * file.standard_error
+    ))))
 }
 
 /// c/var N, and d mu/d ln c of the curve through three points, both interpolated to the concentration asked for.
@@ -171,19 +193,21 @@ fn two_estimates(
     points: &[SampledPoint],
     half: f64,
     concentration: f64,
-) -> Result<(WithError, WithError), String> {
-    let [below, middle, above] = points else { return Err("three points are due".into()) };
+) -> Result<(WithError, WithError), Missing> {
+    let [below, middle, above] = points else {
+        return Err(Missing::Failed("three points are due".into()));
+    };
     let c = [below, middle, above].map(|p| p.summary.concentration);
     let variance = [below, middle, above].map(|p| p.summary.variance);
     let slack = 5.0 * c[1].error + 0.01 * (c[2].value - c[0].value).abs();
     if concentration < c[0].value - slack || concentration > c[2].value + slack {
-        return Err(format!(
+        return Err(Missing::Absent(format!(
             "no chemical potential gives the concentration {concentration:.4} in one phase (nearest {:.4}): the ions separate, and theta is not positive within the gap",
             c[1].value
-        ));
+        )));
     }
     if !(c[0].value < c[1].value && c[1].value < c[2].value) || variance.iter().any(|v| v.value <= 0.0) {
-        return Err("the concentration does not rise with the chemical potential".into());
+        return Err(Missing::Failed("the concentration does not rise with the chemical potential".into()));
     }
     // Weights of Lagrange's polynomial in c and of its derivative.
     let others = |k: usize| [c[(k + 1) % 3].value, c[(k + 2) % 3].value];
@@ -210,10 +234,10 @@ fn exact_factor(file: &HopFile, model: &GasModel, ions: usize) -> Result<Told, S
         return Ok(Ok(WithError { value: 1.0 / (1.0 - concentration), std: 0.0 }));
     }
     if model.sites() > MOST_STATES_LOG2 {
-        return Ok(Err(format!(
+        return Ok(Err(Missing::Absent(format!(
             "{} sites have more states than the 2^{MOST_STATES_LOG2} that are summed up for the thermodynamic factor",
             model.sites()
-        )));
+        ))));
     }
     let levels = Levels::enumerate(&pair_model(file)?).map_err(|e| lattice(&e))?;
     let (mut low, mut high) = (-1e3, 1e3);
@@ -234,7 +258,7 @@ fn header(file: &HopFile, model: &GasModel, ions: usize) -> Value {
     json!({
         "lattice": file.lattice.name(), "dimensions": model.dimensions(), "sites": sites, "particles": ions,
         "vacancies": sites - ions, "concentration": ions as f64 / sites as f64, "seed": file.seed,
-        "length_unit": "nearest-neighbour distance", "time_unit": "of 1/rate", "warnings": model.warnings(),
+        "length_unit": "nearest-neighbour distance", "time_unit": "inverse of the unit of rate", "warnings": model.warnings(),
     })
 }
 
@@ -278,7 +302,7 @@ fn by_master_equation(file: &HopFile, model: &GasModel, ions: usize) -> Result<V
             "jump": tensor(&all.diffusivity, 1.0),
             "chemical": match &theta {
                 Ok(factor) => tensor(&all.diffusivity, factor.value),
-                Err(reason) => json!({ "value": null, "std_error": null, "reason": reason }),
+                Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
             },
             "uncorrelated": tensor(&all.uncorrelated, 1.0),
             "correlation_factor": sure(ratio(&one)),
@@ -297,7 +321,7 @@ fn sampled(file: &HopFile, model: &GasModel, ions: usize) -> Result<Value, Failu
     let request = GasRequest {
         model,
         ions,
-        standard_error: file.standard_error,
+        standard_error: SHARES[0] * file.standard_error,
         most_hops: file.most_events,
         seed: file.seed,
     };
@@ -306,13 +330,21 @@ fn sampled(file: &HopFile, model: &GasModel, ions: usize) -> Result<Value, Failu
     let theta = thermodynamic_factor(file, model, ions)?;
     let mut document = header(file, model, ions);
     extend(&mut document, told_by(&found, &theta, model.dimensions(), seconds));
-    if found.reached {
+    let mut problems = Vec::new();
+    if !found.reached {
+        problems.push(format!(
+            "{} hops did not bring the errors to {:e}; raise max_events or standard_error",
+            found.events, file.standard_error
+        ));
+    }
+    if let Err(Missing::Failed(reason)) = &theta {
+        problems.push(reason.clone());
+    }
+    if problems.is_empty() {
         return Ok(document);
     }
-    let message = format!(
-        "not converged, partial result kept: {} hops did not bring the errors to {:e}; raise max_events or standard_error",
-        found.events, file.standard_error
-    );
+    let message = format!("not converged, partial result kept: {}", problems.join("; "));
+    extend(&mut document, json!({ "converged": false }));
     Err(Failure::Partial { document: Box::new(document), message })
 }
 

@@ -27,9 +27,10 @@ use scalade_lattice::exact::Enumeration;
 use scalade_lattice::model::exact::{ExactAverages, Levels, MOST_STATES_LOG2, ring};
 use scalade_lattice::model::{
     Algorithm, Condition, FlatHistogram, Law, Multispin, PairModel, PairTables, RunSettings, SampledPoint,
-    SpinExpansion, cpu_seconds, flat_histogram, hot, sample, sample_chains, sample_counted, sample_laws,
+    SpinExpansion, flat_histogram, hot, sample, sample_chains, sample_counted, sample_laws,
 };
 use scalade_lattice::{BOLTZMANN_EV_PER_K, Estimate, LatticeError};
+use scalade_numerics::cpu_seconds;
 use serde_json::{Value, json};
 use std::path::Path;
 

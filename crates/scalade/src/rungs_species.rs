@@ -5,8 +5,8 @@ use crate::orderings::Orderings;
 use crate::prim_file::read_prim;
 use crate::rungs::{FitRequest, excluded, folds, method_name};
 use scalade_expansion::{ArrangementReport, SpeciesFit, arrange_frames, fit_species_expansion};
-use scalade_lattice::{Column, SolveSettings};
-use serde_json::{Value, json};
+use scalade_lattice::{Column, FitMethod, Solution, SolveSettings};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Posterior samples where none are asked for.
@@ -57,6 +57,26 @@ pub fn fit_species(
     Ok(FittedSpecies { fit, report })
 }
 
+/// How a solution was found and how well it predicts, for every document that tells of one; `error` is that of leaving entries out.
+pub(crate) fn quality(
+    solution: &Solution,
+    columns: usize,
+    method: FitMethod,
+    error: Option<f64>,
+) -> Map<String, Value> {
+    let values = json!({
+        "leave_one_out_error_eV": error,
+        "training_error_eV": solution.training_rmse(),
+        "effective_parameters": solution.effective_parameters,
+        "method": method_name(method),
+        "penalty": solution.penalty,
+        "folds": folds(solution.folds),
+        "rank": columns - solution.dependent_columns.len(),
+        "columns": columns,
+    });
+    if let Value::Object(map) = values { map } else { Map::new() }
+}
+
 /// The document: quality of the fit, its interactions, every structure.
 pub fn document(fitted: &FittedSpecies, request: &FitRequest) -> Value {
     let (fit, solution) = (&fitted.fit, &fitted.fit.solution);
@@ -85,23 +105,20 @@ pub fn document(fitted: &FittedSpecies, request: &FitRequest) -> Value {
         })
         .collect();
     let coulomb = fit.columns.iter().position(|c| *c == Column::Coulomb);
-    json!({
+    let mut document = json!({
         "structures": fitted.report.mapped.len(),
         "diagnostics": fit.diagnostics,
         "excluded": excluded(&fitted.report.excluded),
-        "leave_one_out_error_eV": solution.leave_one_out_rmse(),
-        "training_error_eV": solution.training_rmse(),
-        "effective_parameters": solution.effective_parameters,
-        "method": method_name(request.method),
-        "penalty": solution.penalty,
-        "folds": folds(solution.folds),
-        "rank": fit.columns.len() - solution.dependent_columns.len(),
-        "columns": fit.columns.len(),
         "sites": hamiltonian.sites.iter().map(|s| json!({ "fractional": s.fractional, "species": s.species })).collect::<Vec<_>>(),
         "interactions": interactions,
         "electrostatic": coulomb.map(|k| json!({
             "inverse_permittivity": { "value": solution.coefficients[k], "std_error": solution.standard_deviations[k] },
         })),
         "parity": parity,
-    })
+    });
+    if let Value::Object(map) = &mut document {
+        let error = Some(solution.leave_one_out_rmse());
+        map.extend(quality(solution, fit.columns.len(), request.method, error));
+    }
+    document
 }

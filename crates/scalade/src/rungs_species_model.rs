@@ -17,8 +17,8 @@ use scalade_expansion::montecarlo::{
 };
 use scalade_formats::{Frame, InfoValue, write_extxyz};
 use scalade_handoff::SpeciesHamiltonian;
-use scalade_lattice::model::cpu_seconds;
 use scalade_lattice::{Estimate, MappingSettings, SiteChoice, SiteChoices};
+use scalade_numerics::cpu_seconds;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;

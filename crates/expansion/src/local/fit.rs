@@ -7,7 +7,7 @@ use crate::local::{
 use crate::prim::Prim;
 use scalade_crystal::LatticeSite;
 use scalade_handoff::{FunctionOrbit, LocalExpansion, Parity, SpeciesChange};
-use scalade_lattice::{Column, Diagnostic, Examined, FitProblem, Solution, SolveSettings, examine};
+use scalade_lattice::{Column, Diagnostic, Examined, FitProblem, Solution, SolveSettings, Subject, examine};
 use scalade_numerics::Matrix;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -167,19 +167,7 @@ fn diagnostics(
         .map(|(name, count)| if count > 1 { format!("{count} of {name}") } else { name })
         .collect();
     let rank = columns.len() - solution.dependent_columns.len();
-    let mut found = examine(&examined, &[], &names, [rank, columns.len()]);
-    // What is said of orderings and their ground states is said of hops in their own words.
-    for diagnostic in found.iter_mut().filter(|d| d.code == "duplicate-energies") {
-        let values = || hops.iter().filter(|h| diagnostic.structures.contains(&h.id)).map(|h| h.value_ev);
-        let (low, high) =
-            (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
-        diagnostic.message = format!(
-            "{} hops have the same surroundings as far as these clusters can tell, and values {:.2} meV apart: the expansion gives all of them one; add clusters that tell them apart, or look at the computed paths",
-            diagnostic.structures.len(),
-            1000.0 * (high - low)
-        );
-    }
-    found
+    examine(Subject::Hops, &examined, &[], &names, [rank, columns.len()])
 }
 
 /// Boxes so narrow that a cluster about the event meets an image of the event or of itself.

@@ -92,3 +92,24 @@ pub fn random_expansion(
     expansion.check().unwrap();
     expansion
 }
+
+pub fn distance(p: [f64; 3], q: [f64; 3]) -> f64 {
+    (0..3).map(|i| (p[i] - q[i]).powi(2)).sum::<f64>().sqrt()
+}
+
+/// All choices of `order` different places, in every order, with no two further apart than the diameter.
+pub fn ordered_sets(near: &[[f64; 3]], order: usize, diameter: f64) -> Vec<Vec<[f64; 3]>> {
+    let mut sets: Vec<Vec<[f64; 3]>> = vec![Vec::new()];
+    for _ in 0..order {
+        let mut longer = Vec::new();
+        for set in &sets {
+            for p in near {
+                if set.iter().all(|q| distance(*p, *q) > 0.1 && distance(*p, *q) < diameter + 1e-6) {
+                    longer.push([set.clone(), vec![*p]].concat());
+                }
+            }
+        }
+        sets = longer;
+    }
+    sets
+}

@@ -25,7 +25,6 @@
 
 mod conditional_law;
 mod counted;
-mod cpu_time;
 mod definition;
 pub mod exact;
 mod exchange;
@@ -41,7 +40,6 @@ mod stencil;
 mod wolff;
 
 pub use counted::{Counted, Seen, SpinExpansion};
-pub use cpu_time::cpu_seconds;
 pub use definition::{PairModel, Shell, Variables};
 pub use flat_histogram::{FlatHistogram, ReweightedPoint, StateDensity, flat_histogram};
 pub use local::{Chains, Configuration, Law, PairConfiguration, PairTables, ScratchConfiguration};

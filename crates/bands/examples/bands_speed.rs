@@ -4,18 +4,7 @@ use scalade_bands::{
     BandSet, BandSetParts, Bands, Condition, Grid, Hopping, Level, Refinement, RelaxationTime,
     StarInterpolation, TightBinding, cubic_rotations, transport,
 };
-
-/// CPU time of this process, s, all threads, from the kernel's counters; wall time where they are missing.
-fn cpu_seconds(start: std::time::Instant) -> f64 {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |i: usize| fields.get(i).and_then(|v| v.parse::<f64>().ok());
-    // utime and stime in hundredths of a second.
-    match (ticks(11), ticks(12)) {
-        (Some(user), Some(system)) => 0.01 * (user + system),
-        _ => start.elapsed().as_secs_f64(),
-    }
-}
+use scalade_numerics::cpu_seconds;
 
 /// Four bands of one orbital each with hoppings to the nearest and second-nearest cells.
 fn model() -> Result<TightBinding, scalade_bands::BandsError> {
@@ -56,29 +45,28 @@ fn sampled(model: &TightBinding, n: usize) -> Result<BandSet, scalade_bands::Ban
 
 #[allow(clippy::print_stdout)]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let start = std::time::Instant::now();
     let model = model()?;
     let set = sampled(&model, 24)?;
-    let before = cpu_seconds(start);
+    let before = cpu_seconds();
     let bands = StarInterpolation::new(&set, 5.95)?;
     println!(
         "fit: {} k points, {} stars, {} bands: {:.2} CPU s",
         set.k_points().len(),
         bands.stars(),
         set.bands(),
-        cpu_seconds(start) - before
+        cpu_seconds() - before
     );
     let k: Vec<[f64; 3]> =
         (0..5000).map(|i| [0.37, 0.61, 0.83].map(|s| (s * f64::from(i)).fract())).collect();
-    let before = cpu_seconds(start);
+    let before = cpu_seconds();
     let found = bands.at(&k)?;
-    let seconds = cpu_seconds(start) - before;
+    let seconds = cpu_seconds() - before;
     println!("arbitrary k with slopes: {:.3} CPU s for 500 ({} values)", seconds / 10.0, found.len());
     for n in [60, 120] {
         let grid = Grid::new([n; 3], bands.group())?;
         let whole = scalade_bands::PointGroup::identity();
         for (name, grid) in [("whole grid", Grid::new([n; 3], &whole)?), ("irreducible", grid)] {
-            let before = cpu_seconds(start);
+            let before = cpu_seconds();
             let (mut done, mut sum) = (0usize, 0.0);
             let repeats = if n == 60 { 8 } else { 1 };
             for _ in 0..repeats {
@@ -93,7 +81,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     }
                 }
             }
-            let seconds = cpu_seconds(start) - before;
+            let seconds = cpu_seconds() - before;
             println!(
                 "{n}^3, {name}: {:.3} CPU s, {:.2e} points with slopes/s, {:.2e} of the whole grid/s (sum {sum:.6})",
                 seconds / f64::from(repeats),
@@ -102,14 +90,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             );
         }
     }
-    let before = cpu_seconds(start);
+    let before = cpu_seconds();
     let at = Condition { level: Level::Electrons { neutral: 2.0, added: 0.3 }, temperature_k: 300.0 };
     let got = transport(&bands, &[at], &RelaxationTime::constant(1e-14)?, &Refinement::default())?;
     println!(
         "transport at 300 K: grids {:?}, {:?}: {:.2} CPU s",
         got.grids,
         got.errors[0],
-        cpu_seconds(start) - before
+        cpu_seconds() - before
     );
     Ok(())
 }
