@@ -141,7 +141,7 @@ fn images_are_counted_by_vector_with_a_warning() {
 
 #[test]
 fn runs_that_miss_their_error_keep_what_they_have() {
-    let text = model("sc", "[8, 8, 8]", "[1.0]", "concentration = 0.5", "1e-4")
+    let text = model("sc", "[8, 8, 8]", "[0.3]", "concentration = 0.5", "1e-3")
         .replace("[run]\n", "[run]\nmax_events = 300_000\n");
     let done = Command::new(env!("CARGO_BIN_EXE_scalade"))
         .args(["hop", &written("short.toml", &text), "--json"])
@@ -175,8 +175,9 @@ fn what_is_wrong_is_named() {
     said(&good.replace("\"kT\"", "\"eV\""), &["temperature", "missing"]);
     said(&good.replace("[hops]", "[hop]"), &["hop"]);
     said(&good.replace("[run]\n", "[run]\ntemperature = 300\n"), &["temperature", "eV"]);
-    // Ions that stick together: an end, not a run for ever.
-    said(&good.replace("[1.0]", "[-30.0]"), &["too rare", "temperature"]);
+    // Ions that stick together, with an engine that would wait for ever for one to leave.
+    let stuck = good.replace("[1.0]", "[-30.0]").replace("[run]\n", "[run]\nengine = \"rejection\"\n");
+    said(&stuck, &["too rare", "temperature"]);
     let large = model("sc", "[12, 12, 12]", "[0.0]", "concentration = 0.5", "1e-2");
     refused(&["hop", &written("large.toml", &large), "--exact"], &["states", "shrink the cell"]);
     let file = written("good.toml", &good);
@@ -188,4 +189,28 @@ fn what_is_wrong_is_named() {
     refused(&["hop", "/nowhere.toml"], &["/nowhere.toml"]);
     refused(&["hop", "frames.extxyz"], &["--barriers"]);
     refused(&["hop", "frames.extxyz", "--exact"], &["--exact"]);
+}
+
+/// Engines by name give one law; the file chooses, else the acceptance.
+#[test]
+fn engines_can_be_chosen() {
+    let text = model("square", "[4, 4]", "[1.0]", "particles = 8", "1e-2");
+    for engine in ["rejection", "composition-rejection", "tree"] {
+        let chosen = text.replace("[run]\n", &format!("[run]\nengine = \"{engine}\"\n"));
+        let found = document(&["hop", &written(&format!("{engine}.toml"), &chosen)]);
+        assert_eq!(found["engine"], engine);
+        let (jump, error) = isotropic(&found["jump"]);
+        assert!(
+            (jump - 0.444_677_116_6).abs() < 4.0 * error && error < 0.01 * jump,
+            "{engine}: {jump} {error}"
+        );
+        assert!(found["detailed_balance_error"].as_f64().unwrap() < 1e-12);
+    }
+    let file = written("wrong_engine.toml", &text.replace("[run]\n", "[run]\nengine = \"treee\"\n"));
+    refused(&["hop", &file], &["engine", "treee", "did you mean \"tree\""]);
+    // Repulsion so strong that trials at random hardly ever come to a hop.
+    let file = written("strong.toml", &model("square", "[6, 6]", "[3.0]", "particles = 10", "5e-2"));
+    let found = document(&["hop", &file]);
+    assert_eq!((&found["engine"], &found["acceptance"]), (&"tree".into(), &1.0.into()));
+    assert!(found["rejection_acceptance"].as_f64().unwrap() < 0.02);
 }

@@ -113,6 +113,14 @@ pub enum HoppingError {
         /// Hops so far.
         events: u64,
     },
+    /// Rates that do not balance.
+    #[error(
+        "rates there and back break detailed balance by {deviation:e} (ln of their ratio against the energy difference)"
+    )]
+    Imbalance {
+        /// Largest deviation.
+        deviation: f64,
+    },
     /// Trials at random that hardly ever come to a hop.
     #[error(
         "{hops} hops in {trials} trials: hops are too rare for trials at random; raise the temperature, weaken the energies, or allow more events"

@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test fail with it")]
 
 use scalade_crystal::NamedLattice;
-use scalade_hopping::Diffusivity;
-use scalade_hopping::gas::{GasModel, GasRequest, GasTransport, gas_transport};
+use scalade_hopping::gas::{GasModel, GasRequest, GasTransport, Selection, gas_transport};
+use scalade_hopping::{Diffusivity, Follow, exact_gas_transport};
 
 fn transport(
     lattice: NamedLattice,
@@ -15,7 +15,14 @@ fn transport(
     seed: u64,
 ) -> GasTransport {
     let model = GasModel::named(lattice, size, pairs, 1.0).unwrap();
-    let request = GasRequest { model: &model, ions, standard_error: error, most_hops: 400_000_000, seed };
+    let request = GasRequest {
+        model: &model,
+        ions,
+        standard_error: error,
+        most_hops: 400_000_000,
+        seed,
+        selection: None,
+    };
     gas_transport(&request, &()).unwrap()
 }
 
@@ -115,11 +122,38 @@ fn results_do_not_depend_on_the_number_of_threads() {
     assert!(one != transport(NamedLattice::Fcc, &[4, 4, 4], &[0.4], 100, 5e-3, 9));
 }
 
+/// Where hardly any trial comes to a hop, an engine without them is taken, and gives what the master equation gives.
+#[test]
+fn i5_strong_interactions_choose_their_engine() {
+    let model = GasModel::named(NamedLattice::Square, &[4, 4], &[-4.0], 1.0).unwrap();
+    let ask = |selection, error| {
+        let request = GasRequest {
+            model: &model,
+            ions: 5,
+            standard_error: error,
+            most_hops: 40_000_000,
+            seed: 4,
+            selection,
+        };
+        gas_transport(&request, &()).unwrap()
+    };
+    let exact = exact_gas_transport(&model, 5, Follow::All).unwrap().diffusivity[0][0];
+    for (selection, error) in [(None, 1e-2), (Some(Selection::CompositionRejection), 1e-2)] {
+        let found = ask(selection, error);
+        assert_eq!(found.selection, selection.unwrap_or(Selection::Tree));
+        assert!(found.reached && found.pilot_acceptance < 0.01 && found.balance_error < 1e-12);
+        let (value, std) = scalar(&found.jump, 2.0);
+        assert!((value - exact).abs() < 4.0 * std && std < 1.5e-2 * exact, "{value} {std} {exact}");
+    }
+    assert_eq!(ask(Some(Selection::Rejection), 0.2).selection, Selection::Rejection);
+}
+
 #[test]
 fn what_cannot_be_is_refused() {
     let model = GasModel::named(NamedLattice::Sc, &[4, 4, 4], &[], 1.0).unwrap();
     let said = |ions: usize, standard_error: f64| {
-        let request = GasRequest { model: &model, ions, standard_error, most_hops: 1000, seed: 1 };
+        let request =
+            GasRequest { model: &model, ions, standard_error, most_hops: 1000, seed: 1, selection: None };
         gas_transport(&request, &()).unwrap_err().to_string()
     };
     assert!(said(0, 1e-2).contains("nothing to move"));

@@ -21,11 +21,13 @@
 //! seed = 1
 //! max_events = 400_000_000   # most hops, all replicas together
 //! exact = false              # the master equation of a small box instead
+//! engine = "rejection"       # or "composition-rejection", "tree"; by measured acceptance if not given; the law is the same
 //! ```
 
 use crate::error::ScaladeError;
 use crate::model_file::{Section, bad, known};
 use scalade_crystal::NamedLattice;
+use scalade_hopping::gas::Selection;
 use scalade_units::constants::BOLTZMANN_EV;
 use toml::{Table, Value};
 
@@ -64,6 +66,8 @@ pub struct HopFile {
     pub most_events: u64,
     /// Seed.
     pub seed: u64,
+    /// How hops are found, if not by the acceptance measured.
+    pub selection: Option<Selection>,
     /// The master equation instead of a run.
     pub exact: bool,
 }
@@ -76,7 +80,7 @@ impl HopFile {
             .map_err(|e: toml::de::Error| bad(format!("{file}: {}", e.to_string().trim_end())))?;
         known(file, "", &root, &["lattice", "energy", "hops", "state", "run"])?;
         let (lattice, size) = read_lattice(&Section::of(file, &root, "lattice", &["name", "size"])?)?;
-        let run_keys = ["standard_error", "seed", "max_events", "exact", "temperature"];
+        let run_keys = ["standard_error", "seed", "max_events", "exact", "temperature", "engine"];
         let empty = Table::new();
         let run = match root.get("run") {
             None => Section::over(file, "run", &empty),
@@ -87,6 +91,7 @@ impl HopFile {
         } else {
             Vec::new()
         };
+        let engines = Selection::ALL.map(|s| (s.name(), s));
         let hops = Section::of(file, &root, "hops", &["rate"])?;
         let rate = hops
             .number("rate", |r| r > 0.0, "a positive number is due")?
@@ -108,6 +113,7 @@ impl HopFile {
                 .unwrap_or(STANDARD_ERROR),
             most_events: run.count("max_events")?.unwrap_or(MOST_EVENTS),
             seed: run.count("seed")?.unwrap_or(0),
+            selection: run.word("engine", &engines)?,
             exact: run.flag("exact")?,
         })
     }

@@ -24,6 +24,8 @@ const UNIT: f64 = 1e20;
 const LARGEST_DISAGREEMENT: f64 = 5.0;
 /// Moves of the sampling behind a thermodynamic factor.
 const MOST_MOVES: u64 = 2_000_000_000;
+/// By how much the step of the chemical potential may be cut where its curve bends.
+const SMALLEST_STEP: f64 = 15.0;
 /// Steps towards the chemical potential of a concentration.
 const MOST_STEPS: usize = 60;
 
@@ -161,26 +163,31 @@ fn thermodynamic_factor(file: &HopFile, model: &GasModel, ions: usize) -> Result
         let step = mu + missing / spread;
         mu = if step > low && step < high { step } else { 0.5 * (low + high) };
     }
-    let mus = [mu - half, mu, mu + half];
+    let whole = half;
     let mut precision = 5e-4;
-    for _ in 0..8 {
-        let points = run(&mus, precision, MOST_MOVES)?;
+    // Doublings of the precision and halvings of the step.
+    for _ in 0..10 {
+        let points = run(&[mu - half, mu, mu + half], precision, MOST_MOVES)?;
         let found = two_estimates(&points, half, concentration);
         let Ok((by_fluctuation, by_difference)) = found else {
             return Ok(Err(found.err().unwrap_or_else(|| Missing::Failed("no estimate".into()))));
         };
         let error = by_fluctuation.std.hypot(by_difference.std);
         let gap = (by_fluctuation.value - by_difference.value) / error;
-        if by_fluctuation.std <= SHARES[1] * file.standard_error * by_fluctuation.value {
-            if gap.abs() > LARGEST_DISAGREEMENT {
-                return Ok(Err(Missing::Failed(format!(
-                    "fluctuations give a thermodynamic factor of {:.4}({:.4}), the change of the chemical potential {:.4}({:.4}): they disagree by {gap:.1} standard errors; the box may hold two phases",
-                    by_fluctuation.value, by_fluctuation.std, by_difference.value, by_difference.std
-                ))));
-            }
+        let disagree = gap.abs() > LARGEST_DISAGREEMENT;
+        if by_fluctuation.std > SHARES[1] * file.standard_error * by_fluctuation.value {
+            precision *= 0.5;
+        } else if !disagree {
             return Ok(Ok(by_fluctuation));
+        } else if half * SMALLEST_STEP > whole {
+            // The curve bends within the step, as near an order: a shorter one tells bending from disagreement.
+            half *= 0.5;
+        } else {
+            return Ok(Err(Missing::Failed(format!(
+                "fluctuations give a thermodynamic factor of {:.4}({:.4}), the change of the chemical potential {:.4}({:.4}): they disagree by {gap:.1} standard errors; the box may hold two phases",
+                by_fluctuation.value, by_fluctuation.std, by_difference.value, by_difference.std
+            ))));
         }
-        precision *= 0.5;
     }
     Ok(Err(Missing::Failed(format!(
         "the thermodynamic factor did not reach a standard error of {:e}; raise standard_error",
@@ -324,6 +331,7 @@ fn sampled(file: &HopFile, model: &GasModel, ions: usize) -> Result<Value, Failu
         standard_error: SHARES[0] * file.standard_error,
         most_hops: file.most_events,
         seed: file.seed,
+        selection: file.selection,
     };
     let found = gas_transport(&request, &()).map_err(|e| refused(&e))?;
     let seconds = (cpu_seconds() - start).max(1e-9);
@@ -370,7 +378,7 @@ fn told_by(found: &GasTransport, theta: &Told, dimensions: usize, seconds: f64) 
         })
         .collect();
     json!({
-        "engine": "rejection",
+        "engine": found.selection.name(),
         "carriers": if found.follows_vacancies { "vacancies" } else { "particles" },
         "tracer": diffusivity(&found.tracer, dimensions),
         "jump": diffusivity(&found.jump, dimensions),
@@ -391,6 +399,8 @@ fn told_by(found: &GasTransport, theta: &Told, dimensions: usize, seconds: f64) 
         "events_per_cpu_second": found.events as f64 / seconds,
         "cpu_time_s": seconds,
         "acceptance": found.acceptance,
+        "rejection_acceptance": found.pilot_acceptance,
+        "detailed_balance_error": found.balance_error,
         "equilibration_z": found.equilibration_z,
         "converged": found.reached,
     })

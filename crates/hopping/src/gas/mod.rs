@@ -1,11 +1,15 @@
 //! Lattice gases with pair energies on any lattice, and the engines that are made for them.
 
+mod engine;
 mod equilibrium;
+mod events;
 mod model;
 mod rejection;
+mod selector;
+mod state;
 mod transport;
 
+pub use engine::{GasEngine, Selection};
 pub use equilibrium::equilibrate_gas;
 pub use model::{GasHop, GasModel, MOST_SHELLS, conventional_cell};
-pub use rejection::RejectionEngine;
 pub use transport::{GasRequest, GasTransport, gas_transport};

@@ -10,6 +10,8 @@ const SHELL_TOLERANCE: f64 = 1e-5;
 pub const MOST_SHELLS: usize = 8;
 /// Most neighbours of a site over all shells: counts of occupied ones fit a byte.
 const MOST_NEIGHBOURS: usize = 255;
+/// Most in the nearest shell: a bit is left for the occupation of the site.
+const MOST_NEAREST: usize = 127;
 /// Largest pair energy, kT.
 const LARGEST_ENERGY: f64 = 100.0;
 
@@ -120,8 +122,9 @@ impl GasModel {
                 neighbours[b][k] = list.iter().map(|n| n.0).filter(|s| flat(s) != home(b)).collect();
             }
             let most: usize = neighbours[b].iter().map(Vec::len).sum();
-            if most > MOST_NEIGHBOURS {
-                let want = "at most 255 over all shells are possible";
+            if neighbours[b].first().is_some_and(|first| first.len() > MOST_NEAREST) || most > MOST_NEIGHBOURS
+            {
+                let want = "at most 127 in the nearest shell and 255 over all shells are possible";
                 return Err(HoppingError::Parameter {
                     what: "neighbours of a site",
                     value: most as f64,

@@ -1,8 +1,8 @@
 //! Tracer and jump diffusivity of a lattice gas to a wanted standard error.
 
+use super::engine::{GasEngine, Selection};
 use super::equilibrium::equilibrate_gas;
 use super::model::GasModel;
-use super::rejection::RejectionEngine;
 use crate::sampling::{Block, Kind, run_block};
 use crate::transport::{Progress, samples_per_block};
 use crate::verdict::{Diffusivity, Judged, WithError};
@@ -22,12 +22,16 @@ const MOST_BLOCKS: usize = 4096;
 const SWEEPS: usize = 100;
 /// Hops of each ion in a block at first, and of each carrier: windows have to outlast the correlations between hops.
 const HOPS_PER_ION: u64 = 32;
-/// Trials of a pilot at most.
+/// Trials of the rejection engine that tell its acceptance.
+const FIRST_TRIALS: u64 = 200_000;
+/// Trials of the pilot that tells the rate of hops at most.
 const PILOT_TRIALS: u64 = 20_000_000;
-/// Trials of the first round that are made whatever hops are allowed.
-const FIRST_TRIALS: u64 = 1_000_000_000;
-/// Trials that a hop may take on average before the hops allowed are cut.
-const TRIALS_PER_HOP: u64 = 20;
+/// Trials that a hop may take on average with the rejection engine before one that keeps all rates is faster (measured, see docs/benchmarks.md).
+const MOST_TRIALS_PER_HOP: f64 = 20.0;
+/// Sites from which on composition and rejection is faster than a tree.
+const LARGE: usize = 1 << 17;
+/// Largest deviation from detailed balance, as ln of the ratio of rates.
+const LARGEST_IMBALANCE: f64 = 1e-9;
 /// Growth of blocks, where windows are too short for a plateau.
 const LONGER: u64 = 4;
 /// Growth of the number of blocks from one round to the next at most.
@@ -46,6 +50,8 @@ pub struct GasRequest<'a> {
     pub most_hops: u64,
     /// Seed of the random streams.
     pub seed: u64,
+    /// How hops are found; by the trials that a hop takes if not given.
+    pub selection: Option<Selection>,
 }
 
 /// Transport of a lattice gas; diffusivities in 10^-20 of the unit length squared over the unit of time (as if the unit length were an angstrom).
@@ -67,8 +73,14 @@ pub struct GasTransport {
     pub running: Vec<[f64; 5]>,
     /// Hops made.
     pub events: u64,
+    /// How hops were found.
+    pub selection: Selection,
     /// Hops per trial.
     pub acceptance: f64,
+    /// Hops per trial of the rejection engine in the pilot.
+    pub pilot_acceptance: f64,
+    /// Largest deviation from detailed balance over all hops from the states after equilibration, as ln of the ratio of rates.
+    pub balance_error: f64,
     /// Whether vacancies were followed.
     pub follows_vacancies: bool,
     /// Worst drift of the energy in the tests of equilibrium, standard errors.
@@ -82,20 +94,44 @@ pub struct GasTransport {
 }
 
 struct Prepared<'a> {
-    engine: RejectionEngine<'a>,
+    engine: GasEngine<'a>,
     equilibration: Equilibration,
     hop_rate: f64,
-    trials_per_hop: f64,
+    balance_error: f64,
     /// Where its next block begins.
     clock: f64,
     blocks: Vec<Block>,
 }
 
-fn prepare<'a>(request: &GasRequest<'a>, index: u32) -> Result<Prepared<'a>, HoppingError> {
+/// A replica in equilibrium, and hops per trial of the rejection engine from there.
+struct Settled {
+    occupied: Vec<bool>,
+    equilibration: Equilibration,
+    rng: Philox,
+    acceptance: f64,
+}
+
+fn settle(request: &GasRequest<'_>, index: u32) -> Result<Settled, HoppingError> {
     let mut rng = Philox::new(request.seed, 0, index);
     let mut occupied = random_occupation(request.model.sites(), request.ions, &mut rng)?;
     let equilibration = equilibrate_gas(request.model, &mut occupied, SWEEPS, &mut rng)?;
-    let engine = RejectionEngine::new(request.model, &occupied, rng)?;
+    let mut pilot = GasEngine::new(request.model, &occupied, Selection::Rejection, rng.clone())?;
+    pilot.run_until(f64::INFINITY, FIRST_TRIALS)?;
+    let acceptance = pilot.events() as f64 / pilot.attempts() as f64;
+    Ok(Settled { occupied, equilibration, rng, acceptance })
+}
+
+fn prepare<'a>(
+    request: &GasRequest<'a>,
+    settled: Settled,
+    selection: Selection,
+) -> Result<Prepared<'a>, HoppingError> {
+    let Settled { occupied, equilibration, rng, .. } = settled;
+    let engine = GasEngine::new(request.model, &occupied, selection, rng)?;
+    let balance_error = engine.balance_error();
+    if crate::error::exceeds(balance_error, LARGEST_IMBALANCE) {
+        return Err(HoppingError::Imbalance { deviation: balance_error });
+    }
     // The pilot runs on a copy: a state after a given number of hops is not one at a given time.
     let mut pilot = engine.clone();
     let hops = 2000 + 4 * pilot.carriers() as u64;
@@ -108,8 +144,18 @@ fn prepare<'a>(request: &GasRequest<'a>, index: u32) -> Result<Prepared<'a>, Hop
         return Err(HoppingError::RareHops { hops, trials });
     }
     let hop_rate = hops as f64 / pilot.time_s();
-    let trials_per_hop = trials as f64 / hops as f64;
-    Ok(Prepared { engine, equilibration, hop_rate, trials_per_hop, clock: 0.0, blocks: Vec::new() })
+    Ok(Prepared { engine, equilibration, hop_rate, balance_error, clock: 0.0, blocks: Vec::new() })
+}
+
+/// What the acceptance of the rejection engine speaks for.
+fn fastest(acceptance: f64, sites: usize) -> Selection {
+    if acceptance * MOST_TRIALS_PER_HOP >= 1.0 {
+        Selection::Rejection
+    } else if sites < LARGE {
+        Selection::Tree
+    } else {
+        Selection::CompositionRejection
+    }
 }
 
 /// Runs replicas in parallel, in rounds: longer blocks while there is no plateau, then more of them until the wanted standard error is reached or the hops
@@ -123,21 +169,21 @@ pub fn gas_transport(
     if ions == 0 || ions >= sites {
         return Err(HoppingError::Composition { ions, sites });
     }
+    let settled: Vec<Result<Settled, HoppingError>> =
+        (0..REPLICAS as u32).into_par_iter().map(|index| settle(request, index)).collect();
+    let settled = settled.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let pilot_acceptance = settled.iter().map(|s| s.acceptance).sum::<f64>() / REPLICAS as f64;
+    let selection = request.selection.unwrap_or_else(|| fastest(pilot_acceptance, sites));
     let ready: Vec<Result<Prepared<'_>, HoppingError>> =
-        (0..REPLICAS as u32).into_par_iter().map(|index| prepare(request, index)).collect();
+        settled.into_par_iter().map(|settled| prepare(request, settled, selection)).collect();
     let mut replicas = ready.into_iter().collect::<Result<Vec<_>, _>>()?;
     let carriers = ions.min(sites - ions);
     // Ions next to few vacancies hop seldom, each of them as often as the carriers together share out.
     let mut hops_per_block = HOPS_PER_ION * ions.max(carriers) as u64;
     let mut wanted = FIRST_BLOCKS[usize::from(carriers > MANY_CARRIERS)];
-    // Trials cost as much as hops: where few of them come to one, fewer hops can be made.
-    let trials_per_hop = replicas.iter().map(|r| r.trials_per_hop).sum::<f64>() / REPLICAS as f64;
-    let most_hops = (request.most_hops as f64 * (TRIALS_PER_HOP as f64 / trials_per_hop).min(1.0)) as u64;
-    let first_round = (REPLICAS * wanted) as u64 * hops_per_block;
-    let trials = (first_round as f64 * trials_per_hop) as u64;
-    if trials > FIRST_TRIALS && most_hops < first_round {
-        return Err(HoppingError::RareHops { hops: first_round, trials });
-    }
+    // Trials cost time too, where the rejection engine is asked for in spite of many of them to a hop.
+    let trials_per_hop = if selection == Selection::Rejection { 1.0 / pilot_acceptance } else { 1.0 };
+    let most_hops = (request.most_hops as f64 * (MOST_TRIALS_PER_HOP / trials_per_hop).min(1.0)) as u64;
     let first = wanted;
     loop {
         if progress.cancelled() {
@@ -146,7 +192,7 @@ pub fn gas_transport(
         extend(&mut replicas, wanted, hops_per_block, carriers, progress)?;
         let spent: u64 = replicas.iter().map(|r| r.engine.events()).sum();
         progress.report((spent as f64 / most_hops.max(1) as f64).min(1.0));
-        let result = gather(request, &replicas, wanted);
+        let result = gather(request, &replicas, wanted, pilot_acceptance);
         let missing = shortfall(&result, request.standard_error);
         let left = most_hops.saturating_sub(spent) / (REPLICAS as u64 * hops_per_block);
         let done = missing <= 1.0 || !result.equilibrated;
@@ -204,7 +250,12 @@ fn extend(
     outcomes.into_iter().collect()
 }
 
-fn gather(request: &GasRequest<'_>, replicas: &[Prepared<'_>], per_replica: usize) -> GasTransport {
+fn gather(
+    request: &GasRequest<'_>,
+    replicas: &[Prepared<'_>],
+    per_replica: usize,
+    pilot_acceptance: f64,
+) -> GasTransport {
     let blocks: Vec<&Block> = replicas.iter().flat_map(|r| &r.blocks).collect();
     let (ions, sites) = (request.ions, request.model.sites());
     let equilibrated = replicas.iter().all(|r| r.equilibration.equilibrated);
@@ -232,6 +283,9 @@ fn gather(request: &GasRequest<'_>, replicas: &[Prepared<'_>], per_replica: usiz
         haven: judged.ratio(judged.tracer, Some(judged.collective)),
         running: judged.running(),
         events,
+        selection: replicas.first().map_or(Selection::Rejection, |r| r.engine.selection()),
+        pilot_acceptance,
+        balance_error: replicas.iter().map(|r| r.balance_error).fold(0.0, f64::max),
         acceptance: if attempts == 0 { 0.0 } else { events as f64 / attempts as f64 },
         follows_vacancies: replicas.iter().any(|r| r.engine.follows_vacancies()),
         equilibration_z: replicas.iter().map(|r| r.equilibration.drift_z.abs()).fold(0.0, f64::max),
