@@ -12,4 +12,4 @@ pub const BOHR_ANGSTROM: f64 = 0.529_177_210_544;
 /// Hartree energy, eV.
 pub const HARTREE_EV: f64 = 27.211_386_245_981;
 /// One angstrom, m.
-pub(crate) const ANGSTROM: f64 = 1e-10;
+pub const ANGSTROM: f64 = 1e-10;

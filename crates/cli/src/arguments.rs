@@ -331,6 +331,35 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Electron bands: Fermi level, conductivity over relaxation time, Seebeck coefficient and effective mass, each with its error.
+    Bands {
+        /// Eigenvalues (EIGENVAL, bands in JSON), Wannier functions (_hr.dat) or a band model in TOML.
+        file: PathBuf,
+        /// Temperatures, such as "300 K" or "200,300,400" (K).
+        #[arg(long, default_value = "300 K", allow_hyphen_values = true)]
+        temperature: String,
+        /// Electrons added to the neutral cell (holes below 0), such as "-0.1,0.1", or a density, such as "1e20 cm^-3"; share of sites for polarons
+        /// [default: 0 for files].
+        #[arg(long, allow_hyphen_values = true)]
+        carriers: Option<String>,
+        /// Chemical potential instead, on the scale of the bands, such as "0.2 eV" (of a parabolic band: from its edge into it).
+        #[arg(long, allow_hyphen_values = true)]
+        potential: Option<String>,
+        /// Electrons of the neutral cell [default: as the file or model says].
+        #[arg(long)]
+        neutral: Option<f64>,
+        /// POSCAR or CIF with the lattice, for EIGENVAL and _hr.dat.
+        #[arg(long)]
+        structure: Option<PathBuf>,
+        /// Gap to be set by moving the bands above it, such as "2.7 eV".
+        #[arg(long)]
+        gap: Option<String>,
+        /// Relaxation time, such as "10 fs": the conductivity in S/m is told too.
+        #[arg(long)]
+        tau: Option<String>,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Kinetic Monte Carlo: tracer and collective diffusivities from hop barriers and a cluster expansion.
     Hop {
         #[command(flatten)]
@@ -671,6 +700,7 @@ impl Command {
             | Self::Expand { common, .. }
             | Self::Montecarlo { common, .. }
             | Self::Tangent { common, .. }
+            | Self::Bands { common, .. }
             | Self::Groundstates { common, .. }
             | Self::Compute { common, .. }
             | Self::Refine { common, .. }

@@ -9,6 +9,7 @@ use scalade::ScaladeError;
 use scalade::compute::ComputeRequest;
 use scalade::record::value_with_uncertainty;
 use scalade::rungs;
+use scalade::rungs_bands::BandsRequest;
 use scalade::rungs_enumerate;
 use scalade::rungs_hop_model::hop_model;
 use scalade::rungs_model::{is_model, montecarlo_model};
@@ -158,6 +159,19 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
                 temperature: &temperature,
             };
             scalade::rungs_tangent::tangent(&request)?
+        }
+        Command::Bands { file, temperature, carriers, potential, neutral, structure, gap, tau, .. } => {
+            let request = BandsRequest {
+                file: &file,
+                structure: structure.as_deref(),
+                temperature: &temperature,
+                carriers: carriers.as_deref(),
+                potential: potential.as_deref(),
+                neutral,
+                gap: gap.as_deref(),
+                tau: tau.as_deref(),
+            };
+            scalade::rungs_bands::bands(&request)?
         }
         Command::Cell { parameters, rate, times, thermal, points, .. } => {
             let request = rungs::CellRequest { parameters, rate, times, thermal, points };

@@ -3,6 +3,7 @@
 //! This crate binds the models to studies ([`kinds::registry`]), runs them ([`runner`]), and offers the rungs alone. The physics of each rung
 //! lives in its own crate, re-exported here.
 
+pub mod bands_file;
 pub mod cell_run;
 pub mod compute;
 pub mod demo;
@@ -17,6 +18,7 @@ pub mod orderings;
 pub mod prim_file;
 pub mod report_content;
 pub mod rungs;
+pub mod rungs_bands;
 pub mod rungs_barriers;
 pub mod rungs_enumerate;
 pub mod rungs_groundstates;

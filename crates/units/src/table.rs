@@ -28,7 +28,7 @@ const fn unit(
     Unit { symbol, dimension, mantissa, exponent, prefixable }
 }
 
-const UNITS: [Unit; 36] = [
+const UNITS: [Unit; 38] = [
     unit("m", d::LENGTH, 1.0, 0, true),
     unit("g", d::MASS, 1.0, -3, true),
     unit("s", d::TIME, 1.0, 0, true),
@@ -55,6 +55,9 @@ const UNITS: [Unit; 36] = [
     unit("angstrom", d::LENGTH, 1.0, -10, false),
     unit("Angstrom", d::LENGTH, 1.0, -10, false),
     unit("Å", d::LENGTH, 1.0, -10, false),
+    // The Bohr radius and the Hartree energy, CODATA 2022.
+    unit("bohr", d::LENGTH, 5.291_772_105_44, -11, false),
+    unit("Ha", d::ENERGY, 4.359_744_722_206_0, -18, false),
     unit("bar", d::PRESSURE, 1.0, 5, true),
     unit("min", d::TIME, 60.0, 0, false),
     unit("h", d::TIME, 3600.0, 0, false),
@@ -106,7 +109,7 @@ pub fn find_unit(symbol: &str) -> Option<(&'static Unit, i32)> {
 /// A few accepted spellings for a dimension, for messages and documentation.
 pub fn accepted_units(dimension: Dimension) -> &'static str {
     match dimension {
-        d::LENGTH => "m, cm, mm, um, nm, angstrom",
+        d::LENGTH => "m, cm, mm, um, nm, angstrom, bohr",
         d::AREA => "m2, cm2, um2",
         d::VOLUME => "m3, cm3, L, mL",
         d::TIME => "s, ms, min, h, day",
