@@ -18,6 +18,12 @@ use scalade_study::{
 use scalade_units::dimension as d;
 use serde::{Deserialize, Serialize};
 
+/// By how much the hops of a point may grow towards the error wanted.
+const MOST_GROWTH: u64 = 64;
+
+/// Most replicas of a point.
+const MOST_REPLICAS: u32 = 4096;
+
 /// Which ladder a point belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ladder {
@@ -129,6 +135,22 @@ impl Default for HopKind {
             .default(60),
         )
         .input(InputSpec::new("carriers", InputType::Integer { min: Some(1), max: Some(1_000_000) }, "Ions or vacancies, whichever are fewer, that a box must hold: where they are fewer, its edges are doubled").default(40))
+        .input(
+            InputSpec::new(
+                "standard_error",
+                InputType::number_within(0.0, 1.0),
+                "Relative standard error wanted of the traces of both diffusivities at every point: hops are added up to 64 times `hops` (0: `hops` as they are)",
+            )
+            .default(0.0),
+        )
+        .input(
+            InputSpec::new(
+                "every_temperature",
+                InputType::Boolean,
+                "All compositions at all temperatures; else at the first two, and the middle one at all",
+            )
+            .default(false),
+        )
         .output(OutputSpec::hand_off(
             "jump",
             "Diffusivity<Jump>",
@@ -174,7 +196,8 @@ impl StepKind for HopKind {
         };
         let places = places(&hamiltonian, &smallest, &compositions, carriers, budget).map_err(failure)?;
         let members = hamiltonian.samples_ev.len().min(laws.samples.len());
-        let jobs = jobs(&compositions, &temperatures, members);
+        let jobs = jobs(&compositions, &temperatures, members, inputs.boolean("every_temperature")?);
+        let wanted = inputs.number("standard_error")?;
         let name = |job: &Job| format!("{:?}-{}-{}", job.ladder, job.x, job.temperature_k);
         let seed = context.seed();
         let points: Vec<HopPoint> = run_jobs(context, &jobs, name, |job, shared| {
@@ -183,7 +206,7 @@ impl StepKind for HopKind {
                 Ladder::Member(k) => (&hamiltonian.samples_ev[k], laws.samples[k]),
                 Ladder::BarriersOnly(k) => (&hamiltonian.coefficients_ev, laws.samples[k]),
             };
-            let request = TransportRequest {
+            let mut request = TransportRequest {
                 network: &places[job.composition].network,
                 hamiltonian: &hamiltonian,
                 coefficients_ev: coefficients,
@@ -194,10 +217,35 @@ impl StepKind for HopKind {
                 seed,
                 stream: job.stream,
             };
-            let point = transport_point(&request, &Watch(shared)).map_err(|e| hopping_failure(&e, shared))?;
+            let point = sampled(&mut request, wanted, shared)?;
             Ok(HopPoint { ladder: job.ladder, point })
         })?;
         assemble(context, &temperatures, &points, &jobs)
+    }
+}
+
+/// Runs a point, and again with more hops while its errors exceed the one wanted (0: any will do).
+fn sampled(
+    request: &mut TransportRequest<'_>,
+    wanted: f64,
+    shared: &Shared,
+) -> Result<TransportPoint, StepFailure> {
+    let most = request.budget.hops.saturating_mul(MOST_GROWTH);
+    loop {
+        let point = transport_point(request, &Watch(shared)).map_err(|e| hopping_failure(&e, shared))?;
+        // A point without a number needs longer windows, which more hops give.
+        let error = |d| tensor(d).map_or(f64::INFINITY, |(_, error)| error);
+        let missing = error(&point.jump).max(error(&point.tracer)) / wanted;
+        if wanted <= 0.0 || missing <= 1.0 || request.budget.hops >= most {
+            return Ok(point);
+        }
+        let growth = (1.3 * missing * missing).clamp(2.0, 8.0).ceil() as u64;
+        request.budget.hops = request.budget.hops.saturating_mul(growth).min(most);
+        if missing.is_finite() {
+            // Windows are long enough. What hops conserve, as the ions of a layer, differs between replicas: more of them are due, not longer ones.
+            request.budget.replicas =
+                request.budget.replicas.saturating_mul(growth as u32).min(MOST_REPLICAS);
+        }
     }
 }
 
@@ -269,9 +317,9 @@ fn hopping_failure(error: &HoppingError, shared: &Shared) -> StepFailure {
     failure(ScaladeError::input(error.to_string()))
 }
 
-/// Best ladder: every composition at the first two temperatures, the middle one at all. Members: every composition at the first and the last temperature.
+/// Best ladder: every composition at the first two temperatures (at all with `every`), the middle one at all. Members: every composition at the first and the last temperature.
 /// Barriers alone: the middle composition at the first temperature.
-fn jobs(compositions: &[f64], temperatures: &[f64], members: usize) -> Vec<Job> {
+fn jobs(compositions: &[f64], temperatures: &[f64], members: usize, every: bool) -> Vec<Job> {
     let middle = middle(compositions);
     let mut out: Vec<Job> = Vec::new();
     let mut add = |ladder, composition: usize, temperature_k| {
@@ -280,7 +328,7 @@ fn jobs(compositions: &[f64], temperatures: &[f64], members: usize) -> Vec<Job> 
     };
     let all = 0..compositions.len();
     for (t, temperature) in temperatures.iter().enumerate() {
-        for i in all.clone().filter(|i| t < 2 || compositions[*i] == middle) {
+        for i in all.clone().filter(|i| every || t < 2 || compositions[*i] == middle) {
             add(Ladder::Best, i, *temperature);
         }
     }
