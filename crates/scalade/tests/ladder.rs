@@ -122,7 +122,7 @@ fn a_sealed_value_is_moved_only_on_record() {
 #[test]
 fn diffusivities_reach_the_error_asked_for() {
     let folder = tempfile::tempdir().unwrap();
-    let text = "kind = \"hop\"\ncompositions = [0.4, 0.6, 0.85]\nhops = 40000\nreplicas = 8\nequilibration = 40\nstandard_error = 0.08\nevery_temperature = true";
+    let text = "kind = \"hop\"\ncompositions = [0.4, 0.6, 0.85]\nhops = 40000\nreplicas = 8\nequilibration = 40\nstandard_error = 0.04\nevery_temperature = true";
     let steps = |name: &str, hop: &str| {
         let study = scalade::demo::new_study(&folder.path().join(name), "licoo2").unwrap();
         let whole = std::fs::read_to_string(&study).unwrap();
@@ -140,11 +140,11 @@ fn diffusivities_reach_the_error_asked_for() {
     for table in ["jump", "tracer"] {
         let jump: serde_json::Value = hand_off(&done, "hop", table);
         for error in jump["relative_standard_error"].as_array().unwrap() {
-            assert!(error.as_f64().unwrap() <= 0.08, "{table}: {error}");
+            assert!(error.as_f64().unwrap() <= 0.04, "{table}: {error}");
         }
     }
     // Without, hops are what was given, and the dilute end scatters more.
-    let plain = steps("plain", &text.replace("standard_error = 0.08\nevery_temperature = true", ""));
+    let plain = steps("plain", &text.replace("standard_error = 0.04\nevery_temperature = true", ""));
     let jump: serde_json::Value = hand_off(&plain, "hop", "jump");
     let worst = jump["relative_standard_error"]
         .as_array()
@@ -152,7 +152,7 @@ fn diffusivities_reach_the_error_asked_for() {
         .iter()
         .filter_map(serde_json::Value::as_f64)
         .fold(0.0, f64::max);
-    assert!(worst > 0.08, "{worst}");
+    assert!(worst > 0.04, "{worst}");
     assert_eq!(
         plain.record.output("hop", "detail").unwrap().tracked.value["points"].as_array().unwrap().len(),
         7
