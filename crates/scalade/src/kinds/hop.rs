@@ -58,6 +58,7 @@ pub struct HopKind {
 }
 
 impl Default for HopKind {
+    #[allow(clippy::too_many_lines, reason = "a list of inputs, one after another")]
     fn default() -> Self {
         let compositions = serde_json::json!([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.97]);
         let spec = KindSpec::new(
