@@ -370,6 +370,9 @@ pub enum Command {
         /// The master equation of a small box of a .toml model instead of a run.
         #[arg(long)]
         exact: bool,
+        /// One vacancy in the infinite crystal of a .toml model, exact by the lattice Green function, instead of a run.
+        #[arg(long, conflicts_with = "exact")]
+        dilute: bool,
         /// Working ions per site [default: 0.5].
         #[arg(long)]
         composition: Option<f64>,
@@ -489,6 +492,9 @@ pub struct HopImages {
     /// Hops that may be left out because their ends are not on the lattice (they are then listed).
     #[arg(long, default_value_t = 0)]
     pub max_excluded: usize,
+    /// TOML file of the normal modes of the ends and the saddle of hops: attempt frequencies after Vineyard.
+    #[arg(long)]
+    pub frequencies: Option<PathBuf>,
     #[command(flatten)]
     pub limits: Limits,
     /// How the coefficients are found: ard (automatic relevance: switches clusters off), bayes, least-squares, ridge or lasso.

@@ -11,6 +11,7 @@ use scalade::record::value_with_uncertainty;
 use scalade::rungs;
 use scalade::rungs_bands::BandsRequest;
 use scalade::rungs_enumerate;
+use scalade::rungs_hop_dilute::hop_dilute;
 use scalade::rungs_hop_model::hop_model;
 use scalade::rungs_model::{is_model, montecarlo_model};
 use scalade::rungs_montecarlo::CurveRequest;
@@ -278,7 +279,15 @@ fn lone_model<'a>(
 
 fn hop(command: Command) -> Result<serde_json::Value, Failure> {
     let Command::Hop {
-        expansion, barriers, exact, composition, temperature, attempt_frequency, running, ..
+        expansion,
+        barriers,
+        exact,
+        dilute,
+        composition,
+        temperature,
+        attempt_frequency,
+        running,
+        ..
     } = command
     else {
         return Err(ScaladeError::internal("a command without an implementation").into());
@@ -290,12 +299,19 @@ fn hop(command: Command) -> Result<serde_json::Value, Failure> {
             temperature.map(|_| "--temperature"),
             attempt_frequency.map(|_| "--attempt-frequency"),
         ];
-        let done = hop_model(lone_model(&expansion, &flags)?, exact, running.jobs);
+        let model = lone_model(&expansion, &flags)?;
+        if dilute {
+            return Ok(hop_dilute(model, running.jobs)?);
+        }
+        let done = hop_model(model, exact, running.jobs);
         warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
         return done;
     }
     if exact {
         return Err(ScaladeError::input("--exact needs a .toml model").into());
+    }
+    if dilute {
+        return Err(ScaladeError::input("--dilute needs a .toml model").into());
     }
     let Some(barriers) = barriers else {
         return Err(ScaladeError::input(
@@ -474,7 +490,14 @@ fn barriers_of_hops(given: &HopImages, write: Option<&Path>) -> Result<serde_jso
     if let Some(out) = write {
         rungs::write_expansion(&fitted.fit.expansion, out)?;
     }
-    scalade::rungs_barriers::document(&fitted, &request)
+    let mut document = scalade::rungs_barriers::document(&fitted, &request)?;
+    if let Some(path) = &given.frequencies {
+        let names = document["barriers"].as_array().into_iter().flatten();
+        let names: Vec<&str> = names.filter_map(|b| b["id"].as_str()).collect();
+        let found = scalade::rungs_vineyard::frequencies_document(path, &names)?;
+        document["attempt_frequencies"] = found;
+    }
+    Ok(document)
 }
 
 fn fit_with(expansion: &Expansion, samples: Option<usize>) -> Result<rungs::FittedExpansion, ScaladeError> {

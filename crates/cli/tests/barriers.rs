@@ -146,3 +146,32 @@ fn what_is_wrong_is_named() {
     let found = document(&["barriers", file.to_str().unwrap(), "--prim", &prim]);
     assert_eq!(found["barriers"], barriers(&[])["barriers"]);
 }
+
+/// Attempt frequencies of hops by name, with their ratio tied to the ends.
+#[test]
+fn frequencies_of_hops_give_their_prefactors() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("modes.toml");
+    let name = barriers(&[])["barriers"][2]["id"].as_str().unwrap().to_string();
+    let text = format!(
+        "unit = \"THz\"\n[[hop]]\nid = \"{name}\"\ninitial = [0.0, 0.01, -0.02, 2.0, 9.0, 8.0]\nsaddle = [-4.0, 0.0, 0.0, 3.0, 8.0, 0.0]\nfinal = [2.0, 8.0, 4.5, 0, 0, 0]\n"
+    );
+    std::fs::write(&file, &text).unwrap();
+    let found = barriers(&["--frequencies", file.to_str().unwrap()]);
+    let hop = &found["attempt_frequencies"]["hops"][0];
+    let of = |key: &str| hop[key].as_f64().unwrap();
+    assert!((of("forward_THz") - 6.0).abs() < 1e-12 && (of("backward_THz") - 3.0).abs() < 1e-12, "{hop}");
+    assert!((of("free_energy_difference_kT") + 2f64.ln()).abs() < 1e-12);
+    assert!((of("symmetric_THz") - 18f64.sqrt()).abs() < 1e-12);
+    assert_eq!(found["attempt_frequencies"]["without"].as_array().unwrap().len(), 14);
+    let said = |from: &str, to: &str, words: &[&str]| {
+        std::fs::write(&file, text.replace(from, to)).unwrap();
+        let (images, prim) = (data("neb.extxyz"), data("prim.toml"));
+        refused(&["barriers", &images, "--prim", &prim, "--frequencies", file.to_str().unwrap()], words);
+    };
+    said("-4.0", "4.0", &[&name, "imaginary modes of the saddle is 0"]);
+    said(&format!("\"{name}\""), "\"elsewhere\"", &["elsewhere", "no image"]);
+    said("unit = \"THz\"", "unit = \"Hz\"", &["unit", "THz"]);
+    said("0.01", "1.5", &["acoustic", "1.5"]);
+    said("[[hop]]", "[hop]", &["[[hop]]"]);
+}

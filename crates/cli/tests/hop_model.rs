@@ -214,3 +214,60 @@ fn engines_can_be_chosen() {
     assert_eq!((&found["engine"], &found["acceptance"]), (&"tree".into(), &1.0.into()));
     assert!(found["rejection_acceptance"].as_f64().unwrap() < 0.02);
 }
+
+/// One vacancy in the infinite crystal: the values of the books, without a box; the same keys as in a small box.
+#[test]
+fn i1_dilute_limit_of_named_lattices() {
+    let pi = std::f64::consts::PI;
+    for (lattice, exact, tolerance) in [
+        ("chain", 0.0, 1e-12),
+        ("square", 1.0 / (pi - 1.0), 1e-11),
+        ("honeycomb", 1.0 / 3.0, 1e-11),
+        ("diamond", 0.5, 1e-11),
+        ("fcc", 0.781_451_42, 5e-9),
+    ] {
+        let text = format!("[lattice]\nname = \"{lattice}\"\n[hops]\nrate = 2.0\n");
+        let found = document(&["hop", &written("dilute.toml", &text), "--dilute"]);
+        let (f, error) = number(&found["correlation_factor"]);
+        assert!((f - exact).abs() < tolerance && error < 1e-11, "{lattice}: {f} {error}");
+        // D*/c_v = f D_v where a vacancy's own steps are uncorrelated.
+        let (tracer, jump) = (isotropic(&found["tracer"]).0, isotropic(&found["jump"]).0);
+        assert!((tracer - f * jump).abs() < 1e-12 && found["jump"] != found["tracer"], "{lattice}");
+        assert_eq!(found["tracer"]["per"], "vacancy site fraction");
+        assert_eq!((&found["engine"], &found["converged"]), (&"Green function".into(), &true.into()));
+        assert!((found["haven_ratio"]["value"].as_f64().unwrap() - f).abs() < 1e-12);
+        let verdict = if lattice == "chain" { "sub_diffusive" } else { "exact" };
+        assert_eq!(found["tracer"]["verdict"], verdict, "{lattice}");
+    }
+}
+
+/// The file of a box serves, its box and state aside; pair energies play no part where all sites are alike; a solute does.
+#[test]
+fn dilute_limit_of_a_file_with_a_box_and_of_a_solute() {
+    let text = model("fcc", "[4, 4, 4]", "[0.7]", "vacancies = 1", "1e-2");
+    let same = document(&["hop", &written("box.toml", &text), "--dilute"]);
+    let bare = document(&["hop", &written("bare.toml", &text.replace("0.7", "0.0")), "--dilute"]);
+    assert_eq!(same["tracer"], bare["tracer"]);
+    let solute = "[solute]\nexchange_rate = 1.0\n";
+    let alike = document(&["hop", &written("alike.toml", &format!("{text}{solute}")), "--dilute", "-j", "1"]);
+    assert_eq!(alike["solute"]["tracer"]["value"], alike["tracer"]["value"]);
+    let solute = "[solute]\nexchange_rate = 4.0\nbinding = [-0.5]\nhops = [{ shells = [1, 1], factor = 2 }, { shells = [1, 0], factor = 0.5 }]\n";
+    let found = document(&["hop", &written("solute.toml", &format!("{text}{solute}")), "--dilute"]);
+    let (f, _) = number(&found["solute"]["correlation_factor"]);
+    // w1 = 2, w2 = 4, w3 = 0.5 e^(-1/4), w4 = 0.5 e^(1/4): within Manning's 1 % of 7 F.
+    let x: f64 = 0.5 * 0.25f64.exp();
+    let top = 10.0 * x.powi(4) + 180.5 * x.powi(3) + 927.0 * x * x + 1341.0 * x;
+    let bottom = 2.0 * x.powi(4) + 40.2 * x.powi(3) + 254.0 * x * x + 597.0 * x + 436.0;
+    let escape = (7.0 - top / bottom) * 0.5 * (-0.25f64).exp();
+    let manning = (4.0 + escape) / (4.0 + 8.0 + escape);
+    assert!((f / manning - 1.0).abs() < 5e-3, "{f} {manning}");
+    let words = |text: &str, words: &[&str]| refused(&["hop", &written("no.toml", text), "--dilute"], words);
+    words(&format!("{text}[solute]\n"), &["exchange_rate", "missing"]);
+    words(&format!("{text}[solute]\nexchange_rate = 0\n"), &["exchange_rate"]);
+    words(&format!("{text}[solute]\nexchange_rate = 1\nunit = \"eV\"\n"), &["temperature"]);
+    words(&format!("{text}[solute]\nexchange_rate = 1\nhops = [3]\n"), &["hops[0]", "shells"]);
+    words(&format!("{text}[solute]\nexchange_rate = 1\nbinding = [99.0]\n"), &["binding energy", "30 kT"]);
+    let both = ["hop", &written("both.toml", &text), "--dilute", "--exact"];
+    refused(&both, &["--dilute", "--exact"]);
+    refused(&["hop", &written("box.toml", &format!("{text}{solute}"))], &["solute"]);
+}

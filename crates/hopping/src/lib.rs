@@ -4,6 +4,7 @@
 mod arrhenius;
 pub mod barrier;
 mod compile;
+pub mod dilute;
 pub mod engine;
 pub mod equilibrium;
 mod error;
@@ -17,6 +18,7 @@ pub mod synthetic;
 pub mod trajectory;
 pub mod transport;
 mod verdict;
+pub mod vineyard;
 
 pub use arrhenius::{Arrhenius, TensorWithError, arrhenius, chemical_diffusivity};
 pub use barrier::{BarrierRow, KraFit, LawFit, LawForm, fit_barriers};

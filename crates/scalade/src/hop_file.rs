@@ -92,10 +92,7 @@ impl HopFile {
             Vec::new()
         };
         let engines = Selection::ALL.map(|s| (s.name(), s));
-        let hops = Section::of(file, &root, "hops", &["rate"])?;
-        let rate = hops
-            .number("rate", |r| r > 0.0, "a positive number is due")?
-            .ok_or_else(|| hops.missing("rate", "give the attempt rate per direction, such as 1.0"))?;
+        let rate = read_rate(file, &root)?;
         let want = "a positive number below 1 is due";
         Ok(Self {
             lattice,
@@ -135,11 +132,13 @@ impl HopFile {
     }
 }
 
-fn read_lattice(lattice: &Section<'_>) -> Result<(NamedLattice, Vec<usize>), ScaladeError> {
+pub(crate) fn read_name(lattice: &Section<'_>) -> Result<NamedLattice, ScaladeError> {
     let names: Vec<(&str, NamedLattice)> = NamedLattice::ALL.iter().map(|l| (l.name(), *l)).collect();
-    let name = lattice
-        .word("name", &names)?
-        .ok_or_else(|| lattice.missing("name", "give a lattice, such as \"bcc\""))?;
+    lattice.word("name", &names)?.ok_or_else(|| lattice.missing("name", "give a lattice, such as \"bcc\""))
+}
+
+pub(crate) fn read_lattice(lattice: &Section<'_>) -> Result<(NamedLattice, Vec<usize>), ScaladeError> {
+    let name = read_name(lattice)?;
     let want = "integers from 1 are due, one for each dimension";
     if !matches!(lattice.table.get("size"), Some(Value::Array(_)) | None) {
         return Err(lattice.wrong("size", "is no list", want));
@@ -160,8 +159,14 @@ fn read_lattice(lattice: &Section<'_>) -> Result<(NamedLattice, Vec<usize>), Sca
     Ok((name, size))
 }
 
+pub(crate) fn read_rate(file: &str, root: &Table) -> Result<f64, ScaladeError> {
+    let hops = Section::of(file, root, "hops", &["rate"])?;
+    hops.number("rate", |r| r > 0.0, "a positive number is due")?
+        .ok_or_else(|| hops.missing("rate", "give the attempt rate per direction, such as 1.0"))
+}
+
 /// Energies of pairs of occupied sites in kT.
-fn read_pairs(energy: &Section<'_>, run: &Section<'_>) -> Result<Vec<f64>, ScaladeError> {
+pub(crate) fn read_pairs(energy: &Section<'_>, run: &Section<'_>) -> Result<Vec<f64>, ScaladeError> {
     let electronvolt = energy.word("unit", &[("kT", false), ("eV", true)])?.unwrap_or(false);
     let temperature = run.number("temperature", |t| t > 0.0, "a positive number of kelvin is due")?;
     let scale = match (electronvolt, temperature) {

@@ -130,7 +130,7 @@ pub(crate) fn bad(message: impl Into<String>) -> ScaladeError {
 
 /// A table of the file with its name.
 pub(crate) struct Section<'a> {
-    file: &'a str,
+    pub(crate) file: &'a str,
     name: &'static str,
     pub(crate) table: &'a Table,
 }
