@@ -75,6 +75,25 @@ impl StarInterpolation {
     /// Errors: a multiplier out of range, more lattice vectors than memory should hold, data that no function with these rotations can pass through
     /// (two equivalent k points with different energies).
     pub fn new(set: &BandSet, multiplier: f64) -> Result<Self, BandsError> {
+        Self::with_roughness(set, multiplier, roughness)
+    }
+
+    /// The same with a roughness that grows as the fifth power of R instead of the sixth, rho = (1 - 3/4 (R/R_1)^2)^2 + 3/4 (R/R_1)^5: a less smooth function through
+    /// the same data. Between the points it errs more, so that its difference from [`Self::new`] bounds the error of that one by the size.
+    ///
+    /// Errors: as [`Self::new`].
+    pub fn less_smooth(set: &BandSet, multiplier: f64) -> Result<Self, BandsError> {
+        Self::with_roughness(set, multiplier, |ratio| {
+            let square = ratio * ratio;
+            (1.0 - ROUGHNESS[0] * square).powi(2) + ROUGHNESS[1] * square.powi(2) * ratio
+        })
+    }
+
+    fn with_roughness(
+        set: &BandSet,
+        multiplier: f64,
+        roughness: impl Fn(f64) -> f64,
+    ) -> Result<Self, BandsError> {
         if !(2.0..=100.0).contains(&multiplier) {
             return refuse("stars per k point", multiplier, "2 to 100 is due");
         }
@@ -295,6 +314,15 @@ impl StarInterpolation {
             }
         }
         out
+    }
+
+    /// Size of the rounding in a second derivative of a band, eV angstrom^2: that of a sum of terms |a_R| R^2.
+    pub(crate) fn rounding_of_curvature(&self, band: usize) -> f64 {
+        let term = |m: &Member| {
+            let a = self.coefficients[m.star * self.bands + band] * m.share;
+            a.abs() * m.vector.iter().map(|x| x * x).sum::<f64>()
+        };
+        4.0 * f64::EPSILON * self.members.iter().map(term).sum::<f64>()
     }
 
     /// Second derivatives d2E/dk_i dk_j of a band (from 0) at a fractional k point, Cartesian, eV angstrom^2.

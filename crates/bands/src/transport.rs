@@ -108,6 +108,12 @@ pub struct TransportError {
     pub potential_ev: f64,
     /// Of the electron count.
     pub electrons: f64,
+    /// Of each component of the conductivity, S/m.
+    pub conductivity: Matrix3,
+    /// Of each component of the Seebeck tensor, V/K.
+    pub seebeck_tensor: Matrix3,
+    /// Of each component of the heat conductivity, W/(m K).
+    pub heat: Matrix3,
 }
 
 impl TransportError {
@@ -118,8 +124,30 @@ impl TransportError {
             heat_relative: value,
             potential_ev: value,
             electrons: value,
+            conductivity: [[value; 3]; 3],
+            seebeck_tensor: [[value; 3]; 3],
+            heat: [[value; 3]; 3],
         }
     }
+
+    /// Differences of two results.
+    pub fn between(a: &TransportPoint, b: &TransportPoint) -> Self {
+        let size = |m: &Matrix3| distance(m, &[[0.0; 3]; 3]);
+        Self {
+            conductivity_relative: distance(&a.conductivity, &b.conductivity) / size(&b.conductivity),
+            seebeck: largest(&a.seebeck, &b.seebeck),
+            heat_relative: distance(&a.heat_conductivity, &b.heat_conductivity) / size(&b.heat_conductivity),
+            potential_ev: (a.potential_ev - b.potential_ev).abs(),
+            electrons: (a.electrons - b.electrons).abs(),
+            conductivity: each(&a.conductivity, &b.conductivity, |a, b| (a - b).abs()),
+            seebeck_tensor: each(&a.seebeck, &b.seebeck, |a, b| (a - b).abs()),
+            heat: each(&a.heat_conductivity, &b.heat_conductivity, |a, b| (a - b).abs()),
+        }
+    }
+}
+
+fn each(a: &Matrix3, b: &Matrix3, of: impl Fn(f64, f64) -> f64) -> Matrix3 {
+    std::array::from_fn(|i| std::array::from_fn(|j| of(a[i][j], b[i][j])))
 }
 
 /// Transport at all conditions, from the densest grid.
@@ -514,15 +542,8 @@ fn compare(
     before: &[Result<TransportPoint, BandsError>],
     now: &[Result<TransportPoint, BandsError>],
 ) -> Vec<TransportError> {
-    let size = |m: &Matrix3| distance(m, &[[0.0; 3]; 3]);
     let of = |pair: (&Result<TransportPoint, BandsError>, &Result<TransportPoint, BandsError>)| match pair {
-        (Ok(a), Ok(b)) => TransportError {
-            conductivity_relative: distance(&a.conductivity, &b.conductivity) / size(&b.conductivity),
-            seebeck: largest(&a.seebeck, &b.seebeck),
-            heat_relative: distance(&a.heat_conductivity, &b.heat_conductivity) / size(&b.heat_conductivity),
-            potential_ev: (a.potential_ev - b.potential_ev).abs(),
-            electrons: (a.electrons - b.electrons).abs(),
-        },
+        (Ok(a), Ok(b)) => TransportError::between(a, b),
         _ => TransportError::every(f64::INFINITY),
     };
     before.iter().zip(now).map(of).collect()
@@ -537,6 +558,10 @@ fn cautious(now: &[TransportError], before: &[TransportError]) -> Vec<TransportE
         error.heat_relative = error.heat_relative.max(0.1 * b.heat_relative);
         error.potential_ev = error.potential_ev.max(0.1 * b.potential_ev);
         error.electrons = error.electrons.max(0.1 * b.electrons);
+        let least = |now: f64, before: f64| now.max(0.1 * before);
+        error.conductivity = each(&error.conductivity, &b.conductivity, least);
+        error.seebeck_tensor = each(&error.seebeck_tensor, &b.seebeck_tensor, least);
+        error.heat = each(&error.heat, &b.heat, least);
     }
     out
 }

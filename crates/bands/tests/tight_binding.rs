@@ -531,3 +531,22 @@ fn equivalent_points_are_taken_when_they_agree_and_named_when_not() {
         assert!(StarInterpolation::new(&few_points(&k, &[0.0, 0.3, 0.3, 1.0]), multiplier).is_err());
     }
 }
+
+#[test]
+fn a_less_smooth_interpolation_bounds_the_error_of_the_usual_one() {
+    let model = cubic(3.0, 0.4);
+    for n in [6, 8, 12] {
+        let set = sampled(&model, n, false);
+        let (smooth, rough) =
+            (StarInterpolation::new(&set, 5.0).unwrap(), StarInterpolation::less_smooth(&set, 5.0).unwrap());
+        let (mut error, mut apart) = (0.0f64, 0.0f64);
+        for i in 0..200 {
+            let k = [0.37, 0.61, 0.83].map(|s| (s * f64::from(i)).fract());
+            let [a, b] = [&smooth, &rough].map(|s| s.at(&[k]).unwrap()[0].energy_ev);
+            error += (a - model.energies(k).unwrap()[0]).powi(2);
+            apart += (a - b).powi(2);
+        }
+        println!("{n}: error {:e}, difference {:e}", (error / 200.0).sqrt(), (apart / 200.0).sqrt());
+        assert!(apart > error && rough.residual_ev() < 1e-9);
+    }
+}

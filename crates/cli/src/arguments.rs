@@ -331,35 +331,6 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Electron bands: Fermi level, conductivity over relaxation time, Seebeck coefficient and effective mass, each with its error.
-    Bands {
-        /// Eigenvalues (EIGENVAL, bands in JSON), Wannier functions (_hr.dat) or a band model in TOML.
-        file: PathBuf,
-        /// Temperatures, such as "300 K" or "200,300,400" (K).
-        #[arg(long, default_value = "300 K", allow_hyphen_values = true)]
-        temperature: String,
-        /// Electrons added to the neutral cell (holes below 0), such as "-0.1,0.1", or a density, such as "1e20 cm^-3"; share of sites for polarons
-        /// [default: 0 for files].
-        #[arg(long, allow_hyphen_values = true)]
-        carriers: Option<String>,
-        /// Chemical potential instead, on the scale of the bands, such as "0.2 eV" (of a parabolic band: from its edge into it).
-        #[arg(long, allow_hyphen_values = true)]
-        potential: Option<String>,
-        /// Electrons of the neutral cell [default: as the file or model says].
-        #[arg(long)]
-        neutral: Option<f64>,
-        /// POSCAR or CIF with the lattice, for EIGENVAL and _hr.dat.
-        #[arg(long)]
-        structure: Option<PathBuf>,
-        /// Gap to be set by moving the bands above it, such as "2.7 eV".
-        #[arg(long)]
-        gap: Option<String>,
-        /// Relaxation time, such as "10 fs": the conductivity in S/m is told too.
-        #[arg(long)]
-        tau: Option<String>,
-        #[command(flatten)]
-        common: Common,
-    },
     /// Kinetic Monte Carlo: tracer and collective diffusivities from hop barriers and a cluster expansion.
     Hop {
         #[command(flatten)]
@@ -382,6 +353,16 @@ pub enum Command {
         /// Attempt frequency [default: 1e13 Hz].
         #[arg(long)]
         attempt_frequency: Option<String>,
+        #[command(flatten)]
+        running: Running,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Electron bands: Fermi level, conductivity over relaxation time, Seebeck coefficient, heat conductivity, Hall coefficient and effective masses, from computed bands or a model.
+    #[command(after_help = BANDS_HELP)]
+    Bands {
+        #[command(flatten)]
+        electrons: ElectronBands,
         #[command(flatten)]
         running: Running,
         #[command(flatten)]
@@ -439,6 +420,80 @@ pub struct Orderings {
     /// Keep only frames whose comment line holds KEY=VALUE, such as model=PBE; may be repeated.
     #[arg(long = "where", value_name = "KEY=VALUE")]
     pub conditions: Vec<String>,
+}
+
+/// Examples and what is counted, below the options of `bands`.
+const BANDS_HELP: &str = "Carriers are electrons ADDED to the neutral crystal: per primitive cell as a number (0.1; holes: -0.1), or per volume (\"-1e20 cm^-3\").
+The neutral crystal has the electrons that the file states (or --electrons); a model counts from empty bands unless it says electrons = N,
+so that --carriers 1.0 puts one electron per cell into a band that holds two. Lists: \"0, 0.1\"; ranges: 0..0.5/6 (from, to, number of values).
+Every number has value, error and unit; with one point its numbers stand at the top of the document, else each point has its own.
+
+  scalade bands model.toml --carriers 1.0 --temperature \"300 K\" --json
+  scalade bands vasprun.xml --carriers \"1e20 cm^-3\" --tau \"10 fs\" --hall
+  scalade bands EIGENVAL --structure POSCAR --chemical-potential \"4.1..5.1 eV/11\"
+  scalade bands co.json lico.json --x 0,1 --rigid-x 0..1/11";
+
+/// Input of the command of electron bands.
+#[derive(Clone, Debug, Args)]
+pub struct ElectronBands {
+    /// Bands on a uniform mesh of k points, told by their content: JSON of this project, EIGENVAL (with its POSCAR), _hr.dat of Wannier90 (with a structure);
+    /// or a model (.toml): tight binding, parabolic bands, small polarons. Several files: a series, with --x.
+    #[arg(required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+    /// Temperature, or several: "300 K", "200 K, 300 K", "100 K..500 K/5".
+    #[arg(long, default_value = "300 K", allow_hyphen_values = true)]
+    pub temperature: String,
+    /// Electrons added to the neutral crystal (holes: below 0), per primitive cell or as a density (see below) [default: 0]; polarons: share of the sites.
+    #[arg(long, allow_hyphen_values = true)]
+    pub carriers: Option<String>,
+    /// Chemical potential on the scale of the bands instead, such as "-0.088 Ha" or 4.1 (eV).
+    #[arg(long, allow_hyphen_values = true)]
+    pub chemical_potential: Option<String>,
+    /// Relaxation time tau (with an exponent: tau0), such as "10 fs": gives conductivities too.
+    #[arg(long, allow_hyphen_values = true)]
+    pub tau: Option<String>,
+    /// r of tau = tau0 (|E - E_edge|/kT)^r, E_edge the band edge nearest to the carriers: -0.5 acoustic phonons, 1.5 ionised impurities [default: 0].
+    #[arg(long, allow_hyphen_values = true)]
+    pub scattering_exponent: Option<f64>,
+    /// Conductivity to first order in a magnetic field, and the Hall coefficient.
+    #[arg(long)]
+    pub hall: bool,
+    /// Mass tensor at a k point (fractional), with a band from 1 where there are several: 0,0,0 or 0.5,0,0:3; may be repeated.
+    #[arg(long, allow_hyphen_values = true)]
+    pub mass_at: Vec<String>,
+    /// Structure of a file that does not hold one (default: the POSCAR or CONTCAR beside it).
+    #[arg(long)]
+    pub structure: Option<PathBuf>,
+    /// Electrons per cell of the neutral crystal in the bands of the file, where it does not say.
+    #[arg(long, allow_hyphen_values = true)]
+    pub electrons: Option<f64>,
+    /// Electrons that a band holds at a k: 2, or 1 with spin-orbit coupling, where the file does not say.
+    #[arg(long)]
+    pub spin_degeneracy: Option<f64>,
+    /// Use no symmetry of the structure but k -> -k.
+    #[arg(long)]
+    pub no_symmetry: bool,
+    /// Gap to put in place of the computed one, by raising the empty bands, such as "2.7 eV".
+    #[arg(long, allow_hyphen_values = true)]
+    pub gap: Option<String>,
+    /// Relative error wanted of the Brillouin-zone integrals [default: 1e-4 of models, 1e-3 of computed bands].
+    #[arg(long, allow_hyphen_values = true)]
+    pub relative_error: Option<f64>,
+    /// Most k points of a grid [default: 8000000].
+    #[arg(long)]
+    pub max_points: Option<usize>,
+    /// Lithium content of each file, from 0 to 1: makes a series, neutral at its own content.
+    #[arg(long, allow_hyphen_values = true)]
+    pub x: Option<String>,
+    /// Contents at which the bands of every file are filled rigidly, one electron an ion.
+    #[arg(long, allow_hyphen_values = true)]
+    pub rigid_x: Option<String>,
+    /// Write figures of the conductivity and the Seebeck coefficient as SVG files into this folder.
+    #[arg(long)]
+    pub figures: Option<PathBuf>,
+    /// Ions per cell of the files at a content of 1.
+    #[arg(long, default_value_t = 1.0, allow_hyphen_values = true)]
+    pub ions_per_cell: f64,
 }
 
 /// How far structures may be from the ideal lattice.
@@ -706,7 +761,6 @@ impl Command {
             | Self::Expand { common, .. }
             | Self::Montecarlo { common, .. }
             | Self::Tangent { common, .. }
-            | Self::Bands { common, .. }
             | Self::Groundstates { common, .. }
             | Self::Compute { common, .. }
             | Self::Refine { common, .. }
@@ -715,6 +769,7 @@ impl Command {
             | Self::Electronic { common, .. }
             | Self::Barriers { common, .. }
             | Self::Hop { common, .. }
+            | Self::Bands { common, .. }
             | Self::Enumerate { common, .. }
             | Self::Sqs { common, .. }
             | Self::Cell { common, .. } => common,

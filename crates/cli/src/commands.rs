@@ -1,7 +1,8 @@
 //! From arguments to the library and back.
 
 use crate::arguments::{
-    Command, Computing, Enumeration, Expansion, HopImages, Orderings, ParentLattice, Quasirandom, Running,
+    Command, Computing, ElectronBands, Enumeration, Expansion, HopImages, Orderings, ParentLattice,
+    Quasirandom, Running,
 };
 use crate::output::Output;
 use crate::progress::progress;
@@ -9,7 +10,6 @@ use scalade::ScaladeError;
 use scalade::compute::ComputeRequest;
 use scalade::record::value_with_uncertainty;
 use scalade::rungs;
-use scalade::rungs_bands::BandsRequest;
 use scalade::rungs_enumerate;
 use scalade::rungs_hop_dilute::hop_dilute;
 use scalade::rungs_hop_model::hop_model;
@@ -108,6 +108,11 @@ fn report(study: &Path, out: Option<PathBuf>, figures: Option<&Path>) -> Result<
 }
 
 fn run_rung(command: Command) -> Result<Output, Failure> {
+    if let Command::Bands { electrons, running, .. } = command {
+        let document = electron_bands(&electrons, running.jobs)?;
+        let text = scalade::document_text::as_text(&scalade::rungs_bands::for_text(&document));
+        return Ok(Output { text, json: document });
+    }
     let document = match command {
         Command::Voltage {
             orderings,
@@ -160,19 +165,6 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
                 temperature: &temperature,
             };
             scalade::rungs_tangent::tangent(&request)?
-        }
-        Command::Bands { file, temperature, carriers, potential, neutral, structure, gap, tau, .. } => {
-            let request = BandsRequest {
-                file: &file,
-                structure: structure.as_deref(),
-                temperature: &temperature,
-                carriers: carriers.as_deref(),
-                potential: potential.as_deref(),
-                neutral,
-                gap: gap.as_deref(),
-                tau: tau.as_deref(),
-            };
-            scalade::rungs_bands::bands(&request)?
         }
         Command::Cell { parameters, rate, times, thermal, points, .. } => {
             let request = rungs::CellRequest { parameters, rate, times, thermal, points };
@@ -327,6 +319,42 @@ fn hop(command: Command) -> Result<serde_json::Value, Failure> {
         jobs: running.jobs,
     };
     Ok(rungs::hop(&fit(&expansion)?, &request)?)
+}
+
+fn electron_bands(given: &ElectronBands, jobs: Option<usize>) -> Result<serde_json::Value, Failure> {
+    let gap_ev = given.gap.as_deref().map(scalade::bands_request::gap_ev).transpose()?;
+    let request = scalade::bands_request::BandsRequest {
+        files: &given.files,
+        reading: scalade::band_source::Reading {
+            structure: given.structure.as_deref(),
+            electrons: given.electrons,
+            spin_degeneracy: given.spin_degeneracy,
+            no_symmetry: given.no_symmetry,
+            gap_ev,
+        },
+        temperature: &given.temperature,
+        carriers: given.carriers.as_deref(),
+        chemical_potential: given.chemical_potential.as_deref(),
+        tau: given.tau.as_deref(),
+        exponent: given.scattering_exponent,
+        relative_error: given.relative_error,
+        most_points: given.max_points,
+        mass_at: &given.mass_at,
+        hall: given.hall,
+        x: given.x.as_deref(),
+        rigid_x: given.rigid_x.as_deref(),
+        ions_per_cell: given.ions_per_cell,
+        jobs,
+    };
+    let done = scalade::rungs_bands::bands(&request);
+    let document = done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial));
+    warn(document);
+    if let (Some(folder), Some(document)) = (&given.figures, document) {
+        for file in scalade::bands_figures::write(document, folder)? {
+            crate::output::say(&format!("wrote {}", file.display()));
+        }
+    }
+    done
 }
 
 fn montecarlo(command: Command) -> Result<serde_json::Value, Failure> {

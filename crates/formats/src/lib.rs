@@ -23,6 +23,7 @@
 //! # Ok::<(), scalade_formats::FormatError>(())
 //! ```
 
+mod bands;
 mod barriers;
 mod computed;
 mod convert;
@@ -37,6 +38,7 @@ mod references;
 mod table;
 mod text;
 
+pub use bands::{ComputedBands, read_computed_bands};
 pub use barriers::{HopBarrier, read_barriers};
 pub use computed::{
     StructureFormat, decode_structures, read_ase_database, read_cif, read_espresso, read_structures,

@@ -144,10 +144,10 @@ fn cell(value: &Value) -> Option<String> {
     match value {
         Value::Object(map) => {
             let number = map.get("value")?.as_f64()?;
-            if map.keys().any(|k| !matches!(k.as_str(), "value" | "std_error" | "unit")) {
+            if map.keys().any(|k| !matches!(k.as_str(), "value" | "error" | "std_error" | "unit")) {
                 return None;
             }
-            let error = map.get("std_error").and_then(Value::as_f64);
+            let error = map.get("std_error").or_else(|| map.get("error")).and_then(Value::as_f64);
             let text = value_with_uncertainty(number, error);
             Some(match map.get("unit").and_then(Value::as_str) {
                 Some(unit) if unit != "1" => format!("{text} {unit}"),

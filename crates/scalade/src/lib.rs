@@ -3,7 +3,12 @@
 //! This crate binds the models to studies ([`kinds::registry`]), runs them ([`runner`]), and offers the rungs alone. The physics of each rung
 //! lives in its own crate, re-exported here.
 
-pub mod bands_file;
+pub mod band_file;
+pub mod band_source;
+pub mod bands_figures;
+mod bands_hall;
+mod bands_masses;
+pub mod bands_request;
 pub mod cell_run;
 pub mod compute;
 pub mod demo;
@@ -19,6 +24,8 @@ pub mod prim_file;
 pub mod report_content;
 pub mod rungs;
 pub mod rungs_bands;
+mod rungs_bands_closed;
+mod rungs_bands_series;
 pub mod rungs_barriers;
 pub mod rungs_enumerate;
 pub mod rungs_groundstates;
@@ -41,6 +48,7 @@ pub mod species_model_file;
 
 pub use error::ScaladeError;
 pub use headline::{Headline, headlines};
+pub use scalade_bands as bands;
 pub use scalade_cell as cell;
 pub use scalade_crystal as crystal;
 pub use scalade_energetics as energetics;

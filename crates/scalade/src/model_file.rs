@@ -131,7 +131,7 @@ pub(crate) fn bad(message: impl Into<String>) -> ScaladeError {
 /// A table of the file with its name.
 pub(crate) struct Section<'a> {
     pub(crate) file: &'a str,
-    name: &'static str,
+    name: &'a str,
     pub(crate) table: &'a Table,
 }
 
@@ -152,7 +152,7 @@ impl<'a> Section<'a> {
     pub(crate) fn of(
         file: &'a str,
         root: &'a Table,
-        name: &'static str,
+        name: &'a str,
         keys: &[&str],
     ) -> Result<Self, ScaladeError> {
         let table = match root.get(name) {
@@ -165,7 +165,7 @@ impl<'a> Section<'a> {
     }
 
     /// A table that was found elsewhere.
-    pub(crate) fn over(file: &'a str, name: &'static str, table: &'a Table) -> Self {
+    pub(crate) fn over(file: &'a str, name: &'a str, table: &'a Table) -> Self {
         Self { file, name, table }
     }
 

@@ -1,599 +1,547 @@
-//! `bands`: Fermi level, conductivity, Seebeck coefficient and effective mass from bands, each with an estimate of its error.
+//! `bands`: chemical potential, conductivity, Seebeck coefficient, heat conductivity and effective masses of electron bands.
 //!
-//! Errors are not statistical. Of a Brillouin-zone integral they are the change over the last refinement of the grid; where bands were interpolated, the change with
-//! a fifth fewer stars is added in square. `std_error` repeats `error`, for readers that treat all errors of this program alike.
+//! Every number comes as `value`, `error` and `unit`. The error is the sum of two estimates: how far the last two Brillouin-zone grids differ, and, for bands
+//! interpolated between computed k points, how far a less smooth interpolation of the same data differs on the same grid. Both are bounds of the
+//! size of one standard deviation by experience, not by statistics; `std_error` repeats the number, so that results of all commands can be weighted alike. What
+//! the bands themselves are worth (functional, rigid bands, a relaxation time) is no part of it.
 
-use crate::bands_file::{BandSource, DENSITY};
+use crate::band_file::BandFile;
+use crate::band_source::{BandSource, CrystalBands, Diagnostic, read_bands};
+use crate::bands_masses::{Edges, Masses};
+use crate::bands_request::{Asked, BandsRequest, levels, relaxation_time, temperatures};
 use crate::error::ScaladeError;
-use crate::rungs::{electronvolt, quantity};
+use crate::model_file::bad;
 use crate::runner::Failure;
-use scalade_bands::constants::{ANGSTROM, ELECTRON_MASS};
-use scalade_bands::mass::{MassTensor, inverse_conductivity_mass};
-use scalade_bands::parabolic::ParabolicBand;
-use scalade_bands::polaron::PolaronHopping;
 use scalade_bands::{
-    BandSet, Bands, BandsError, Condition, Level, Refinement, RelaxationTime, StarInterpolation,
-    TightBinding, Transport, TransportPoint, transport,
+    Bands, BandsError, Condition, Level, Refinement, RelaxationTime, TransportError, TransportPoint,
+    transport, transport_on_grid,
 };
-use scalade_crystal::{Matrix3, determinant};
+use scalade_crystal::Matrix3;
 use scalade_units::constants::BOLTZMANN_EV;
-use scalade_units::dimension;
-use serde_json::{Value, json};
-use std::path::Path;
+use serde_json::{Map, Value, json};
 
-/// Stars per k point, and the same for the estimate of its error.
-const STARS: [f64; 2] = [5.0, 4.0];
-/// Points along each axis of the search for band edges.
-const SEARCH: usize = 12;
-/// Shortest step of the search, fractional.
-const SHORTEST: f64 = 1e-7;
-/// Steps of the differences that check a curvature, 1/angstrom.
-const STEP: f64 = 5e-3;
+/// Relative error that evaluation leaves at best: the interpolation of Fermi functions on the energy mesh.
+pub(crate) const FLOOR: f64 = 1e-9;
+/// Relative errors asked for where nothing is said: of models, and of interpolated bands.
+const RELATIVE_ERROR: [f64; 2] = [1e-4, 1e-3];
+/// V/K for each unit of relative error.
+const SEEBECK_ERROR: f64 = 1e-3;
+/// Most points of a grid where nothing is said: of a model with one orbital, and of others.
+const MOST_POINTS: [usize; 2] = [1 << 27, 8_000_000];
+const FIRST_DIVISIONS: usize = 16;
+/// Numbers of microvolts in a volt.
+pub(crate) const MICRO: f64 = 1e6;
 
-/// What is asked.
-#[derive(Clone, Copy, Debug)]
-pub struct BandsRequest<'a> {
-    /// Bands or a model.
-    pub file: &'a Path,
-    /// Lattice, where the file holds none.
-    pub structure: Option<&'a Path>,
-    /// Temperatures.
-    pub temperature: &'a str,
-    /// Electrons added to the neutral cell, or a density of carriers.
-    pub carriers: Option<&'a str>,
-    /// Chemical potential instead.
-    pub potential: Option<&'a str>,
-    /// Electrons of the neutral cell, where the file does not say.
-    pub neutral: Option<f64>,
-    /// Gap to be set by moving the bands above it.
-    pub gap: Option<&'a str>,
-    /// Relaxation time.
-    pub tau: Option<&'a str>,
+/// A number with its error and unit.
+pub(crate) fn estimate(value: f64, error: f64, unit: &str) -> Value {
+    json!({ "value": value, "error": error, "std_error": error, "unit": unit })
+}
+
+/// Why there is none.
+pub(crate) fn absent(unit: &str, reason: impl Into<String>) -> Value {
+    json!({ "value": null, "error": null, "std_error": null, "unit": unit, "reason": reason.into() })
+}
+
+pub(crate) fn cut(tensor: &Matrix3, dimensions: usize, scale: f64) -> Vec<Vec<f64>> {
+    tensor[..dimensions].iter().map(|row| row[..dimensions].iter().map(|v| v * scale).collect()).collect()
+}
+
+/// A tensor with its errors, at least [`FLOOR`] of its largest component, and the mean of its diagonal.
+pub(crate) fn tensor(value: &Matrix3, error: &Matrix3, dimensions: usize, scale: f64, unit: &str) -> Value {
+    let size = value.iter().flatten().fold(0.0f64, |a, x| a.max(x.abs()));
+    let error = error.map(|row| row.map(|e| e.max(FLOOR * size)));
+    let mean = |m: &Matrix3| scale * (0..dimensions).map(|i| m[i][i]).sum::<f64>() / dimensions as f64;
+    let (rows, errors) = (cut(value, dimensions, scale), cut(&error, dimensions, scale));
+    json!({
+        "value": rows, "error": errors, "std_error": errors, "unit": unit,
+        "mean": { "value": mean(value), "error": mean(&error), "std_error": mean(&error), "unit": unit },
+    })
 }
 
 fn refused(error: &BandsError) -> ScaladeError {
-    ScaladeError::input(error.to_string())
-}
-
-fn list<T>(text: &str, one: impl Fn(&str) -> Result<T, ScaladeError>) -> Result<Vec<T>, ScaladeError> {
-    let items: Vec<&str> = text.split(',').map(str::trim).filter(|t| !t.is_empty()).collect();
-    if items.is_empty() || items.len() > 1000 {
-        return Err(ScaladeError::input(format!(
-            "{} values are given; 1 to 1000, parted by commas, are due",
-            items.len()
-        )));
-    }
-    items.into_iter().map(one).collect()
-}
-
-/// A temperature with a unit, or a number of kelvin.
-fn kelvin(text: &str) -> Result<f64, ScaladeError> {
-    let value = match text.parse::<f64>() {
-        Ok(number) => number,
-        Err(_) => quantity("--temperature", text, dimension::TEMPERATURE)?,
+    let more = match error {
+        BandsError::Electrons { .. } => {
+            "; the set of bands is too small for these carriers (or they are too many): ask for fewer, or compute more bands"
+        }
+        _ => "",
     };
-    if value > 0.0 && value.is_finite() {
-        Ok(value)
-    } else {
-        Err(ScaladeError::input(format!("--temperature: {value} K is no positive temperature")))
-    }
+    bad(format!("{error}{more}"))
 }
 
-/// A count per cell or a density, 1/m3.
-#[derive(Clone, Copy, Debug)]
-enum Count {
-    Cell(f64),
-    Density(f64),
-}
-
-fn count(text: &str) -> Result<Count, ScaladeError> {
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => Ok(Count::Cell(number)),
-        Ok(number) => Err(ScaladeError::input(format!("--carriers: {number} is no count"))),
-        Err(_) => Ok(Count::Density(quantity("--carriers", text, DENSITY)?)),
-    }
-}
-
-/// A number or tensor with its error.
-fn told_with(value: impl Into<Value>, error: impl Into<Value>, unit: &str) -> Value {
-    let error = error.into();
-    json!({ "value": value.into(), "error": error, "std_error": error, "unit": unit })
-}
-
-fn scaled(tensor: &Matrix3, by: f64) -> Value {
-    json!(tensor.map(|row| row.map(|x| x * by)))
-}
-
-fn every(value: f64) -> Value {
-    let filled: Matrix3 = [[value; 3]; 3];
-    json!(filled)
-}
-
-/// Bands and the same with an error.
-enum Known {
-    Model(TightBinding),
-    Stars(Box<[StarInterpolation; 2]>),
-}
-
-impl Known {
-    fn bands(&self) -> &dyn Bands {
-        match self {
-            Self::Model(model) => model,
-            Self::Stars(stars) => &stars[0],
-        }
-    }
-
-    fn energies(&self, which: usize, k: &[[f64; 3]]) -> Result<Vec<Vec<f64>>, BandsError> {
-        match self {
-            Self::Model(model) => k.iter().map(|k| model.energies(*k)).collect(),
-            Self::Stars(stars) => {
-                let found = stars[which].at(k)?;
-                let width = found.len() / k.len().max(1);
-                Ok(found.chunks(width.max(1)).map(|row| row.iter().map(|e| e.energy_ev).collect()).collect())
-            }
-        }
-    }
-
-    fn curvature(&self, which: usize, k: [f64; 3], band: usize) -> Result<Matrix3, BandsError> {
-        match self {
-            Self::Model(model) => model.curvature(k, band),
-            Self::Stars(stars) => stars[which].curvature(k, band),
-        }
-    }
-}
-
-/// An extremum of a band.
-#[derive(Clone, Copy, Debug)]
-struct Edge {
-    k: [f64; 3],
-    band: usize,
-    energy: f64,
-    /// 1: a minimum, where electrons gather; -1: a maximum.
-    sign: f64,
-}
-
-/// Minimum and maximum of every band, from a grid and a search around its best point.
-fn edges(known: &Known) -> Result<Vec<Edge>, BandsError> {
-    let mut k = Vec::with_capacity(SEARCH.pow(3));
-    for i in 0..SEARCH {
-        for j in 0..SEARCH {
-            k.extend((0..SEARCH).map(|l| [i, j, l].map(|n| n as f64 / SEARCH as f64)));
-        }
-    }
-    let energies = known.energies(0, &k)?;
-    let mut out = Vec::new();
-    for band in 0..known.bands().bands() {
-        for sign in [1.0, -1.0] {
-            let best = (0..k.len())
-                .min_by(|a, b| (sign * energies[*a][band]).total_cmp(&(sign * energies[*b][band])));
-            let Some(best) = best else { continue };
-            out.push(Edge { k: k[best], band, energy: energies[best][band], sign });
-        }
-    }
-    Ok(out)
-}
-
-/// The extremum close to a point of the grid.
-fn refine(known: &Known, which: usize, mut edge: Edge) -> Result<Edge, BandsError> {
-    let mut step = 0.5 / SEARCH as f64;
-    while step > SHORTEST {
-        let mut around = vec![edge.k];
-        for code in 0..27 {
-            let shift = [code / 9, code / 3 % 3, code % 3].map(|n| step * (f64::from(n) - 1.0));
-            around.push(std::array::from_fn(|a| edge.k[a] + shift[a]));
-        }
-        let energies = known.energies(which, &around)?;
-        let at = |n: usize| edge.sign * energies[n][edge.band];
-        // Only what lies lower by more than rounding counts, so that a symmetric point stays what it is.
-        let mut best = 0;
-        for n in 1..around.len() {
-            if at(n) < at(best) - 1e-13 * (1.0 + at(best).abs()) {
-                best = n;
-            }
-        }
-        edge.energy = energies[best][edge.band];
-        edge.k = around[best];
-        if best == 0 {
-            step *= 0.5;
-        }
-    }
-    Ok(edge)
-}
-
-/// Second derivatives by differences of fourth order, eV angstrom^2: an independent check of the analytic ones.
-fn by_differences(known: &Known, edge: Edge) -> Result<Matrix3, BandsError> {
-    let lattice = *known.bands().lattice_angstrom();
-    // A Cartesian step of k in fractional coordinates: k_frac = A k / 2 pi with rows of A the lattice vectors.
-    let moved = |step: [f64; 3]| -> [f64; 3] {
-        std::array::from_fn(|i| {
-            let along: f64 = (0..3).map(|j| lattice[i][j] * step[j]).sum();
-            edge.k[i] + along / (2.0 * std::f64::consts::PI)
-        })
-    };
-    let second = |i: usize, j: usize, h: f64| -> Result<f64, BandsError> {
-        let signs = [[1.0, 1.0], [-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0]];
-        let points: Vec<[f64; 3]> = signs
-            .iter()
-            .map(|[a, b]| {
-                let mut step = [0.0; 3];
-                step[i] += a * h;
-                step[j] += b * h;
-                moved(step)
-            })
-            .collect();
-        let e: Vec<f64> = known.energies(0, &points)?.iter().map(|row| row[edge.band]).collect();
-        Ok((e[0] + e[1] - e[2] - e[3]) / (4.0 * h * h))
-    };
-    let mut out = [[0.0; 3]; 3];
-    for (i, row) in out.iter_mut().enumerate() {
-        for (j, value) in row.iter_mut().enumerate() {
-            *value = (4.0 * second(i, j, STEP)? - second(i, j, 2.0 * STEP)?) / 3.0;
-        }
-    }
-    Ok(out)
-}
-
-/// Mass tensor at the band edge nearest to a chemical potential.
-fn edge_mass(known: &Known, candidates: &[Edge], potential: f64) -> Result<Value, BandsError> {
-    let nearest = candidates
-        .iter()
-        .min_by(|a, b| (a.energy - potential).abs().total_cmp(&(b.energy - potential).abs()));
-    let Some(nearest) = nearest else { return Ok(Value::Null) };
-    let edge = refine(known, 0, *nearest)?;
-    let kind = if edge.sign > 0.0 { "electron" } else { "hole" };
-    let place = json!({
-        "k_fractional": edge.k.map(|x| x - x.round()), "band": edge.band + 1, "energy_eV": edge.energy,
-    });
-    let mass = known.curvature(0, edge.k, edge.band).and_then(|c| MassTensor::of_curvature(&c, edge.band));
-    let mass = match mass {
-        Ok(mass) => mass,
-        Err(error) => {
-            return Ok(json!({
-                "value": null, "error": null, "std_error": null, "unit": "m_e", "carrier": kind, "at": place, "reason": error.to_string(),
-            }));
-        }
-    };
-    let mut others = vec![by_differences(known, edge)?];
-    if let Known::Stars(_) = known {
-        let other = refine(known, 1, *nearest)?;
-        others.push(known.curvature(1, other.k, other.band)?);
-    }
-    let mut error = [[0.0f64; 3]; 3];
-    for other in others {
-        let Ok(other) = MassTensor::of_curvature(&other, edge.band) else { continue };
-        for (sum, (a, b)) in
-            error.iter_mut().flatten().zip(mass.mass.iter().flatten().zip(other.mass.iter().flatten()))
-        {
-            *sum = sum.hypot(a - b);
-        }
-    }
-    let mut told = told_with(json!(mass.mass), json!(error), "m_e");
-    told["carrier"] = kind.into();
-    told["principal"] = json!(mass.principal);
-    told["at"] = place;
-    Ok(told)
-}
-
-/// A set with the electrons of its neutral cell and, where asked, its gap moved.
-fn prepared(set: BandSet, request: &BandsRequest<'_>) -> Result<(BandSet, f64), ScaladeError> {
-    let electrons = request.neutral.or(set.electrons()).ok_or_else(|| {
-        ScaladeError::input("the file does not tell the electrons of the neutral cell; give --neutral")
-    })?;
-    let Some(gap) = request.gap else { return Ok((set, electrons)) };
-    let wanted = electronvolt("--gap", gap)?;
-    let filled = electrons / set.spin_degeneracy();
-    let bands = filled.round() as usize;
-    if (filled - filled.round()).abs() > 1e-6 || bands == 0 || bands >= set.bands() {
-        return Err(ScaladeError::input(format!(
-            "--gap: {electrons} electrons fill no whole number of bands below others; a gap can be set only above filled bands"
-        )));
-    }
-    let reach = |band: usize, pick: fn(f64, f64) -> f64, from: f64| {
-        (0..set.k_points().len()).map(|k| set.energies(k)[band]).fold(from, pick)
-    };
-    let now = reach(bands, f64::min, f64::INFINITY) - reach(bands - 1, f64::max, f64::NEG_INFINITY);
-    Ok((set.with_scissors(bands, wanted - now).map_err(|e| refused(&e))?, electrons))
-}
-
-/// Reads a file and tells its transport. Integrals that miss their error on the densest grid allowed make a [`Failure::Partial`] that holds the document.
+/// Runs the command: the document of one file, or of a series of files.
 pub fn bands(request: &BandsRequest<'_>) -> Result<Value, Failure> {
-    let document = worked_out(request)?;
-    if document["converged"] == json!(false) {
-        let message = "not converged, partial result kept: the densest grid leaves errors above 0.1 % or 0.1 uV/K; raise the temperature or read the errors stated";
-        return Err(Failure::Partial { document: Box::new(document), message: message.into() });
-    }
-    Ok(document)
+    crate::rungs::with_threads(request.jobs, || {
+        if request.x.is_some() || request.files.len() > 1 {
+            return crate::rungs_bands_series::series(request);
+        }
+        let [file] = request.files else { return Err(bad("no file of bands is given").into()) };
+        if request.rigid_x.is_some() {
+            return Err(bad("--rigid-x needs --x, the content of the file").into());
+        }
+        let asked = levels(request.carriers, request.chemical_potential)?;
+        let at = temperatures(request.temperature)?;
+        match read_bands(file, &request.reading)? {
+            BandSource::Crystal(source) => crystal(&source, request, asked.as_deref(), &at),
+            BandSource::Closed(BandFile::Parabolic { valleys, exponent }) => {
+                let given = crate::rungs_bands_closed::Parabolic { valleys, exponent, file };
+                Ok(crate::rungs_bands_closed::parabolic(&given, request, asked.as_deref(), &at)?)
+            }
+            BandSource::Closed(BandFile::Polaron { hopping, filling }) => Ok(
+                crate::rungs_bands_closed::polaron(&hopping, &filling, file, request, asked.as_deref(), &at)?,
+            ),
+            BandSource::Closed(BandFile::TightBinding(_)) => {
+                Err(ScaladeError::internal("a tight-binding model that is no crystal").into())
+            }
+        }
+    })?
 }
 
-fn worked_out(request: &BandsRequest<'_>) -> Result<Value, ScaladeError> {
-    let temperatures = list(request.temperature, kelvin)?;
-    let tau = match request.tau {
-        Some(text) => Some(quantity("--tau", text, dimension::TIME)?),
-        None => None,
-    };
-    if request.carriers.is_some() && request.potential.is_some() {
-        return Err(ScaladeError::input("--carriers and --potential fix the same thing; give one of them"));
-    }
-    match BandSource::read(request.file, request.structure)? {
-        BandSource::Parabolic(band, exponent) => parabolic(&band, exponent, &temperatures, request, tau),
-        BandSource::Polaron(polaron) => polarons(&polaron, &temperatures, request),
-        BandSource::Model(model, neutral) => {
-            let neutral = request.neutral.unwrap_or(neutral);
-            if request.gap.is_some() {
-                return Err(ScaladeError::input("--gap moves eigenvalues of a file, not bands of a model"));
-            }
-            let conditions = conditions(request, &temperatures, neutral, model.lattice_angstrom(), None)?;
-            let model = Known::Model(model);
-            Ok(document(request, told(&model, neutral, &conditions, tau)?, "tight binding"))
-        }
-        BandSource::Sets(sets) => {
-            if sets.len() > 1 {
-                return Err(ScaladeError::input(
-                    "the file holds two spins, whose common Fermi level is not worked out; give a run without spin",
-                ));
-            }
-            let set = sets.into_iter().next().ok_or_else(|| ScaladeError::internal("no band set"))?;
-            let (set, neutral) = prepared(set, request)?;
-            let conditions = conditions(request, &temperatures, neutral, set.lattice_angstrom(), Some(0.0))?;
-            let star = |multiplier| StarInterpolation::new(&set, multiplier).map_err(|e| refused(&e));
-            let stars = Known::Stars(Box::new([star(STARS[0])?, star(STARS[1])?]));
-            let mut out = document(
-                request,
-                told(&stars, neutral, &conditions, tau)?,
-                "star functions through eigenvalues",
-            );
-            out["k_points"] = json!(set.k_points().len());
-            Ok(out)
+/// A point with its errors, or a chemical potential at which nothing conducts.
+#[derive(Clone, Debug)]
+pub(crate) enum Outcome {
+    /// Transport.
+    Found(Box<(TransportPoint, TransportError)>),
+    /// No carriers.
+    Empty {
+        /// Chemical potential, eV.
+        mu_ev: f64,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Chemical potential, eV.
+    pub(crate) fn mu_ev(&self) -> f64 {
+        match self {
+            Self::Found(found) => found.0.potential_ev,
+            Self::Empty { mu_ev, .. } => *mu_ev,
         }
     }
 }
 
-fn conditions(
+/// Results of all conditions.
+pub(crate) struct Solved {
+    pub(crate) outcomes: Vec<Outcome>,
+    pub(crate) grids: Vec<[usize; 3]>,
+    pub(crate) converged: bool,
+}
+
+pub(crate) fn refinement(
     request: &BandsRequest<'_>,
-    temperatures: &[f64],
-    neutral: f64,
-    lattice: &Matrix3,
-    usual: Option<f64>,
-) -> Result<Vec<Condition>, ScaladeError> {
-    let volume = determinant(lattice).abs() * ANGSTROM.powi(3);
-    let levels: Vec<Level> = match (request.potential, request.carriers, usual) {
-        (Some(text), _, _) => {
-            list(text, |t| electronvolt("--potential", t))?.into_iter().map(Level::Potential).collect()
-        }
-        (None, Some(text), _) => list(text, count)?
-            .into_iter()
-            .map(|count| {
-                let added = match count {
-                    Count::Cell(n) => n,
-                    Count::Density(density) => density * volume,
-                };
-                Level::Electrons { neutral, added }
-            })
-            .collect(),
-        (None, None, Some(added)) => vec![Level::Electrons { neutral, added }],
-        (None, None, None) => {
-            return Err(ScaladeError::input(
-                "--carriers is missing: electrons per cell added to the neutral one, such as 0.1, or a density such as \"1e20 cm^-3\"; or --potential",
-            ));
-        }
-    };
-    let at = |level: Level| temperatures.iter().map(move |t| Condition { level, temperature_k: *t });
-    Ok(levels.into_iter().flat_map(at).collect())
+    source: &CrystalBands,
+) -> Result<Refinement, ScaladeError> {
+    let computed = source.computed;
+    let relative_error = request.relative_error.unwrap_or(RELATIVE_ERROR[usize::from(computed)]);
+    if !(1e-10..=0.5).contains(&relative_error) {
+        return Err(bad(format!("--relative-error is {relative_error}; 1e-10 to 0.5 is due")));
+    }
+    let usual = MOST_POINTS[usize::from(source.bands.bands() > 1 || computed)];
+    Ok(Refinement {
+        relative_error,
+        seebeck_error: SEEBECK_ERROR * relative_error,
+        first_divisions: FIRST_DIVISIONS,
+        most_points: request.most_points.unwrap_or(usual),
+    })
 }
 
-fn relative(a: &Matrix3, b: &Matrix3) -> f64 {
-    let norm =
-        |of: &dyn Fn(usize, usize) -> f64| (0..9).map(|n| of(n / 3, n % 3).powi(2)).sum::<f64>().sqrt();
-    norm(&|i, j| a[i][j] - b[i][j]) / norm(&|i, j| a[i][j]).max(f64::MIN_POSITIVE)
-}
-
-/// Every condition in turn, so that one without carriers does not take the others with it.
-fn told(
-    known: &Known,
-    neutral: f64,
+/// Transport on refined grids. Conditions without carriers are kept apart, since they end a run of all.
+fn refined(
+    bands: &dyn Bands,
     conditions: &[Condition],
-    tau: Option<f64>,
-) -> Result<Vec<Value>, ScaladeError> {
-    let time = RelaxationTime::constant(1.0).map_err(|e| refused(&e))?;
-    let settings = Refinement::default();
-    let candidates = edges(known).map_err(|e| refused(&e))?;
-    let mut out = Vec::new();
-    for condition in conditions {
-        let one = std::slice::from_ref(condition);
-        let found = match transport(known.bands(), one, &time, &settings) {
-            Ok(found) => found,
-            Err(error @ BandsError::NoCarriers { .. }) if conditions.len() > 1 => {
-                out.push(json!({
-                    "temperature_K": condition.temperature_k, "carriers": carriers(condition),
-                    "fermi_level_eV": { "value": null, "error": null, "std_error": null, "unit": "eV" },
-                    "conductivity_over_tau": known_zero(), "seebeck": { "value": null, "error": null, "std_error": null, "unit": "uV/K" },
-                    "effective_mass": { "value": null, "error": null, "std_error": null, "unit": "m_e" },
-                    "reason": error.to_string(),
-                }));
-                continue;
+    tau: &RelaxationTime,
+    settings: &Refinement,
+) -> Result<Solved, ScaladeError> {
+    match transport(bands, conditions, tau, settings) {
+        Ok(found) => Ok(Solved {
+            outcomes: found
+                .points
+                .into_iter()
+                .zip(found.errors)
+                .map(|(p, e)| Outcome::Found(Box::new((p, e))))
+                .collect(),
+            grids: found.grids,
+            converged: found.converged,
+        }),
+        Err(error @ BandsError::NoCarriers { mu_ev, .. }) if conditions.len() == 1 => Ok(Solved {
+            outcomes: vec![Outcome::Empty { mu_ev, reason: error.to_string() }],
+            grids: Vec::new(),
+            converged: true,
+        }),
+        Err(BandsError::NoCarriers { .. }) => {
+            let mut all = Solved { outcomes: Vec::new(), grids: Vec::new(), converged: true };
+            for condition in conditions {
+                let one = refined(bands, std::slice::from_ref(condition), tau, settings)?;
+                all.outcomes.extend(one.outcomes);
+                all.converged &= one.converged;
+                if one.grids.len() > all.grids.len() {
+                    all.grids = one.grids;
+                }
             }
-            Err(error) => return Err(refused(&error)),
-        };
-        let other = match known {
-            Known::Stars(stars) => {
-                Some(transport(&stars[1], one, &time, &settings).map_err(|e| refused(&e))?)
+            Ok(all)
+        }
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// The same with the second interpolation's difference on the last grid added to the errors.
+pub(crate) fn solve(
+    source: &CrystalBands,
+    conditions: &[Condition],
+    tau: &RelaxationTime,
+    settings: &Refinement,
+) -> Result<Solved, ScaladeError> {
+    let mut found = refined(&*source.bands, conditions, tau, settings)?;
+    let (Some(second), Some(grid)) = (&source.second, found.grids.last().copied()) else { return Ok(found) };
+    let kept: Vec<usize> =
+        (0..conditions.len()).filter(|i| matches!(found.outcomes[*i], Outcome::Found(_))).collect();
+    let again: Vec<Condition> = kept.iter().map(|i| conditions[*i]).collect();
+    let (Ok(a), Ok(b)) = (
+        transport_on_grid(&*source.bands, &again, tau, grid),
+        transport_on_grid(&**second, &again, tau, grid),
+    ) else {
+        // A grid that has no carriers in one of the two: nothing can be said but that they differ.
+        for outcome in &mut found.outcomes {
+            if let Outcome::Found(one) = outcome {
+                one.1.conductivity = one.0.conductivity.map(|row| row.map(f64::abs));
             }
-            Known::Model(_) => None,
-        };
-        out.push(point(known, &found, other.as_ref(), condition, neutral, &candidates, tau)?);
+        }
+        return Ok(found);
+    };
+    for ((i, a), b) in kept.into_iter().zip(&a.points).zip(&b.points) {
+        if let Outcome::Found(one) = &mut found.outcomes[i] {
+            let apart = TransportError::between(a, b);
+            let error = &mut one.1;
+            error.conductivity_relative += apart.conductivity_relative;
+            error.seebeck += apart.seebeck;
+            error.heat_relative += apart.heat_relative;
+            error.potential_ev += apart.potential_ev;
+            error.electrons += apart.electrons;
+            for (sum, more) in [
+                (&mut error.conductivity, &apart.conductivity),
+                (&mut error.seebeck_tensor, &apart.seebeck_tensor),
+                (&mut error.heat, &apart.heat),
+            ] {
+                sum.iter_mut().flatten().zip(more.iter().flatten()).for_each(|(s, m)| *s += m);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The level of a condition for a crystal.
+fn level(source: &CrystalBands, asked: Asked) -> Result<Level, ScaladeError> {
+    let added = match asked {
+        Asked::Potential(mu) => return Ok(Level::Potential(mu)),
+        Asked::PerCell(n) => n,
+        Asked::PerVolume(n) => n * source.cell_volume(),
+    };
+    let neutral = source.neutral.ok_or_else(|| {
+        bad("--carriers counts from the neutral crystal, whose electrons the file does not state: give --electrons N, or --chemical-potential")
+    })?;
+    Ok(Level::Electrons { neutral, added })
+}
+
+/// What is asked where nothing is said: the neutral crystal.
+fn asked_or_neutral(source: &CrystalBands, asked: Option<&[Asked]>) -> Result<Vec<Asked>, ScaladeError> {
+    match asked {
+        Some(list) => Ok(list.to_vec()),
+        None if source.neutral.is_some_and(|n| n > 0.0) => Ok(vec![Asked::PerCell(0.0)]),
+        None => Err(bad(
+            "no electrons are known of the neutral crystal: give --carriers (electrons per cell, counted from empty bands) or --chemical-potential",
+        )),
+    }
+}
+
+fn crystal(
+    source: &CrystalBands,
+    request: &BandsRequest<'_>,
+    asked: Option<&[Asked]>,
+    at: &[f64],
+) -> Result<Value, Failure> {
+    let asked = asked_or_neutral(source, asked)?;
+    let tau_s = request.tau.map(relaxation_time).transpose()?;
+    let settings = refinement(request, source)?;
+    let mut conditions = Vec::new();
+    let mut labels = Vec::new();
+    for t in at {
+        for one in &asked {
+            conditions.push(Condition { level: level(source, *one)?, temperature_k: *t });
+            labels.push(*one);
+        }
+    }
+    let edges = Edges::new(source).map_err(|e| refused(&e))?;
+    let constant = RelaxationTime::constant(1.0).map_err(|e| refused(&e))?;
+    let mut solved = solve(source, &conditions, &constant, &settings)?;
+    if let Some(exponent) = request.exponent.filter(|r| *r != 0.0) {
+        solved = with_exponent(source, &conditions, &solved, exponent, &edges, &settings)?;
+    }
+    let mut diagnostics = source.diagnostics.clone();
+    let mut masses = Masses::new(source, &edges);
+    let mut points = Vec::with_capacity(conditions.len());
+    for ((condition, asked), outcome) in conditions.iter().zip(&labels).zip(&solved.outcomes) {
+        points.push(point(source, condition, *asked, outcome, tau_s, &mut masses)?);
+    }
+    if request.hall {
+        let tau = (request.exponent.unwrap_or(0.0), tau_s);
+        crate::bands_hall::add(source, &conditions, &solved, tau, &settings, &mut points)?;
+    }
+    remarks(source, &conditions, &solved, &edges, &mut diagnostics);
+    let mut document = Map::new();
+    if let [only] = &points[..] {
+        // The one point's numbers are those of the document.
+        document.extend(only.as_object().cloned().unwrap_or_default());
+    }
+    let wanted: Result<Vec<Value>, ScaladeError> =
+        request.mass_at.iter().map(|text| masses.at(text)).collect();
+    let more = json!({
+        "source": source.told,
+        "cell_volume_angstrom3": source.cell_volume() * 1e30,
+        "neutral_electrons_per_cell": source.neutral,
+        "gap_eV": edges.gap(source),
+        "scattering_exponent": request.exponent.unwrap_or(0.0),
+        "tau_s": tau_s,
+        "points": points,
+        "masses": wanted?,
+        "grids": solved.grids,
+        "converged": solved.converged,
+        "diagnostics": Diagnostic::told(&diagnostics),
+        "warnings": diagnostics.iter().map(|d| format!("{}: {}", d.name, d.message)).collect::<Vec<_>>(),
+    });
+    if let Value::Object(more) = more {
+        document.extend(more);
+    }
+    let document = Value::Object(document);
+    if solved.converged {
+        return Ok(document);
+    }
+    let message = format!(
+        "not converged, partial result kept: {} points of the grid (--max-points) did not bring the relative error to {:e}; raise the one or the other, or the temperature",
+        settings.most_points, settings.relative_error
+    );
+    Err(Failure::Partial { document: Box::new(document), message })
+}
+
+/// Times tau0 (|E - edge|/kT)^r: each condition counts energies from the edge that its carriers are at.
+fn with_exponent(
+    source: &CrystalBands,
+    conditions: &[Condition],
+    first: &Solved,
+    exponent: f64,
+    edges: &Edges,
+    settings: &Refinement,
+) -> Result<Solved, ScaladeError> {
+    let mut out = Solved { outcomes: first.outcomes.clone(), grids: first.grids.clone(), converged: true };
+    let mut groups: Vec<(f64, Vec<usize>)> = Vec::new();
+    for (i, (condition, outcome)) in conditions.iter().zip(&first.outcomes).enumerate() {
+        let Some(edge) = edges.of_carriers(outcome.mu_ev(), added(condition)) else { continue };
+        match groups.iter_mut().find(|(e, _)| *e == edge.energy_ev) {
+            Some((_, list)) => list.push(i),
+            None => groups.push((edge.energy_ev, vec![i])),
+        }
+    }
+    for (edge_ev, list) in groups {
+        let tau = RelaxationTime::power(1.0, exponent, edge_ev).map_err(|e| refused(&e))?;
+        let own: Vec<Condition> = list.iter().map(|i| conditions[*i]).collect();
+        let found = solve(source, &own, &tau, settings)?;
+        out.converged &= found.converged;
+        for (i, outcome) in list.into_iter().zip(found.outcomes) {
+            out.outcomes[i] = outcome;
+        }
+        if found.grids.len() > out.grids.len() {
+            out.grids = found.grids;
+        }
     }
     Ok(out)
 }
 
-fn known_zero() -> Value {
-    told_with(every(0.0), every(0.0), "S/(m s)")
+/// Electrons added, where they are what is known.
+pub(crate) fn added(condition: &Condition) -> f64 {
+    match condition.level {
+        Level::Electrons { added, .. } => added,
+        Level::Potential(_) => 0.0,
+    }
 }
 
-fn carriers(condition: &Condition) -> Value {
-    match condition.level {
-        Level::Electrons { added, .. } => json!(added),
-        Level::Potential(_) => Value::Null,
+pub(crate) fn told_level(asked: Asked) -> (&'static str, Value) {
+    match asked {
+        Asked::Potential(mu) => ("asked", json!({ "chemical_potential_eV": mu })),
+        Asked::PerCell(n) => ("asked", json!({ "carriers_per_cell": n })),
+        Asked::PerVolume(n) => ("asked", json!({ "carriers_per_m3": n })),
     }
 }
 
 fn point(
-    known: &Known,
-    found: &Transport,
-    other: Option<&Transport>,
+    source: &CrystalBands,
     condition: &Condition,
-    neutral: f64,
-    candidates: &[Edge],
-    tau: Option<f64>,
+    asked: Asked,
+    outcome: &Outcome,
+    tau_s: Option<f64>,
+    masses: &mut Masses<'_>,
 ) -> Result<Value, ScaladeError> {
-    let (Some(at), Some(error)) = (found.points.first(), found.errors.first()) else {
-        return Err(ScaladeError::internal("a condition without a result"));
-    };
-    let apart = other.and_then(|o| o.points.first());
-    let of = |own: f64, gap: &dyn Fn(&TransportPoint) -> f64| own.hypot(apart.map_or(0.0, gap));
-    let level = of(error.potential_ev, &|p| p.potential_ev - at.potential_ev);
-    let conduction = of(error.conductivity_relative, &|p| relative(&at.conductivity, &p.conductivity));
-    let seebeck = of(error.seebeck, &|p| {
-        (0..9).map(|n| (at.seebeck[n / 3][n % 3] - p.seebeck[n / 3][n % 3]).abs()).fold(0.0, f64::max)
-    });
-    let heat = of(error.heat_relative, &|p| relative(&at.heat_conductivity, &p.heat_conductivity));
-    let size = |tensor: &Matrix3| tensor.iter().flatten().map(|x| x * x).sum::<f64>().sqrt();
-    let volume = determinant(known.bands().lattice_angstrom()).abs() * ANGSTROM.powi(3);
-    let mut mass = edge_mass(known, candidates, at.potential_ev).map_err(|e| refused(&e))?;
-    // Carriers above and below the gap, else electrons from the empty bands or holes from the full ones.
-    let capacity = known.bands().spin_degeneracy() * known.bands().bands() as f64;
-    let moving =
-        at.carriers.map_or(at.electrons.min(capacity - at.electrons), |(above, below)| above + below);
-    if let Ok(inverse) = inverse_conductivity_mass(&at.conductivity, moving / volume) {
-        mass["inverse_conductivity_mass"] =
-            told_with(json!(inverse), every(conduction * size(&inverse)), "1/m_e");
+    let mut out = Map::new();
+    let mut put = |key: &str, value: Value| out.insert(key.to_string(), value);
+    let (key, told) = told_level(asked);
+    put(key, told);
+    put("temperature_K", json!(condition.temperature_k));
+    let (d, scale) = (source.dimensions, source.dilution);
+    put("effective_mass", masses.of(outcome.mu_ev(), added(condition))?);
+    let sigma_unit = "S/(m s)";
+    match outcome {
+        Outcome::Empty { mu_ev, reason } => {
+            let zero = [[0.0; 3]; 3];
+            let undoped = matches!(condition.level, Level::Electrons { added: 0.0, .. });
+            put(
+                "fermi_level_eV",
+                match masses.gap().filter(|_| undoped) {
+                    Some((top, bottom)) => {
+                        let mut level = estimate(0.5 * (top + bottom), 0.5 * (bottom - top), "eV");
+                        level["reason"] =
+                            json!("no carriers: every level within the gap is as good, this is its middle");
+                        level
+                    }
+                    None => estimate(*mu_ev, 0.0, "eV"),
+                },
+            );
+            let mut none = tensor(&zero, &zero, d, 1.0, sigma_unit);
+            none["reason"] = json!(reason);
+            put("conductivity_over_tau", none.clone());
+            put("seebeck", absent("uV/K", reason.clone()));
+            put("heat_conductivity_over_tau", absent("W/(m K s)", reason.clone()));
+            put("lorenz", absent("V^2/K^2", reason.clone()));
+            if tau_s.is_some() {
+                none["unit"] = json!("S/m");
+                put("conductivity", none);
+            }
+        }
+        Outcome::Found(found) => {
+            let (p, e) = &**found;
+            let exact = matches!(condition.level, Level::Potential(_));
+            let level_error =
+                if exact { 0.0 } else { e.potential_ev.max(FLOOR * BOLTZMANN_EV * condition.temperature_k) };
+            put("fermi_level_eV", estimate(p.potential_ev, level_error, "eV"));
+            put("conductivity_over_tau", tensor(&p.conductivity, &e.conductivity, d, scale, sigma_unit));
+            let floor = FLOOR * BOLTZMANN_EV;
+            let errors = e.seebeck_tensor.map(|row| row.map(|x| x.max(floor)));
+            let mut seebeck = tensor(&p.seebeck, &errors, d, MICRO, "uV/K");
+            if p.conducting < d {
+                seebeck["reason"] = json!(
+                    "not every direction conducts; there the coefficient has no value and is given as 0"
+                );
+            }
+            put("seebeck", seebeck);
+            put("heat_conductivity_over_tau", tensor(&p.heat_conductivity, &e.heat, d, scale, "W/(m K s)"));
+            let relative = (e.conductivity_relative + e.heat_relative).max(2.0 * FLOOR);
+            put("lorenz", estimate(p.lorenz, p.lorenz * relative, "V^2/K^2"));
+            let unit = BOLTZMANN_EV * BOLTZMANN_EV;
+            put("lorenz_reduced", estimate(p.lorenz / unit, p.lorenz / unit * relative, "(k/e)^2"));
+            put("electrons_per_cell", estimate(p.electrons, e.electrons.max(FLOOR * p.electrons), "1"));
+            if let Some((n, h)) = p.carriers {
+                // Counted from the sum, whose error both share.
+                let share = |x: f64| estimate(x, (e.conductivity_relative * x).max(FLOOR * x), "1");
+                put("electrons_above_gap_per_cell", share(n));
+                put("holes_below_gap_per_cell", share(h));
+            }
+            put("conducting_directions", json!(p.conducting));
+            if let Some(tau) = tau_s {
+                put("conductivity", tensor(&p.conductivity, &e.conductivity, d, scale * tau, "S/m"));
+                put("heat_conductivity", tensor(&p.heat_conductivity, &e.heat, d, scale * tau, "W/(m K)"));
+            }
+        }
     }
-    let mut out = json!({
-        "temperature_K": at.temperature_k,
-        "carriers": at.electrons - neutral,
-        "electrons_per_cell": at.electrons,
-        "fermi_level_eV": told_with(at.potential_ev, level, "eV"),
-        "conductivity_over_tau": told_with(scaled(&at.conductivity, 1.0), every(conduction * size(&at.conductivity)), "S/(m s)"),
-        "seebeck": told_with(scaled(&at.seebeck, 1e6), every(1e6 * seebeck), "uV/K"),
-        "heat_conductivity_over_tau": told_with(
-            scaled(&at.heat_conductivity, 1.0), every(heat * size(&at.heat_conductivity)), "W/(m K s)",
-        ),
-        "lorenz": told_with(at.lorenz / (BOLTZMANN_EV * BOLTZMANN_EV), at.lorenz / (BOLTZMANN_EV * BOLTZMANN_EV) * heat.hypot(conduction), "(kB/e)^2"),
-        "effective_mass": mass,
-        "conducting_directions": at.conducting,
-        "grid": found.grids.last(),
-        "converged": found.converged,
-    });
-    if let Level::Electrons { added, .. } = condition.level {
-        out["carriers"] = json!(added);
-    }
-    if let Some((above, below)) = at.carriers {
-        out["electrons_above_gap"] = json!(above);
-        out["holes_below_gap"] = json!(below);
-    }
-    if let Some(tau) = tau {
-        out["conductivity_S_m"] =
-            told_with(scaled(&at.conductivity, tau), every(tau * conduction * size(&at.conductivity)), "S/m");
-    }
-    Ok(out)
+    Ok(Value::Object(out))
 }
 
-/// One point stands at the top, several in a list.
-fn document(request: &BandsRequest<'_>, points: Vec<Value>, kind: &str) -> Value {
-    let converged = points.iter().all(|p| p["converged"] != json!(false));
-    let mut out = json!({
-        "bands": kind, "file": request.file.file_name().map(|n| n.to_string_lossy()), "converged": converged,
-    });
-    if let ([Value::Object(only)], Value::Object(map)) = (&points[..], &mut out) {
-        map.extend(only.clone());
-        return out;
+/// Names what a result should be read with.
+fn remarks(
+    source: &CrystalBands,
+    conditions: &[Condition],
+    solved: &Solved,
+    edges: &Edges,
+    out: &mut Vec<Diagnostic>,
+) {
+    match edges.neutral_state(source) {
+        Some(Ok(_)) => {}
+        Some(Err(message)) => out.push(Diagnostic::new("metal", message)),
+        None => {
+            let inside = solved.outcomes.iter().find(|o| edges.crossed(o.mu_ev()));
+            if let Some(o) = inside {
+                let message =
+                    format!("bands cross the chemical potential {:.6} eV: no gap there", o.mu_ev() + 0.0);
+                out.push(Diagnostic::new("metal", message));
+            }
+        }
     }
-    out["points"] = Value::Array(points);
+    let empty = solved.outcomes.iter().filter(|o| matches!(o, Outcome::Empty { .. })).count();
+    if empty > 0 {
+        out.push(Diagnostic::new(
+            "no-carriers",
+            format!("at {empty} of {} points no state is occupied or emptied by heat: an insulator there; the conductivity is 0 and the Seebeck coefficient has no value", conditions.len()),
+        ));
+    }
+    if source.computed {
+        let bottom = edges.bottom_of_last();
+        let reached = conditions
+            .iter()
+            .zip(&solved.outcomes)
+            .any(|(c, o)| o.mu_ev() + 10.0 * BOLTZMANN_EV * c.temperature_k > bottom);
+        if reached {
+            out.push(Diagnostic::new(
+                "too-few-bands",
+                format!("carriers reach the highest band of the file, which begins at {bottom:.4} eV: bands above it, which are not there, may take part; compute more bands"),
+            ));
+        }
+    }
+    if !solved.converged {
+        out.push(Diagnostic::new(
+            "not-converged",
+            "the last two grids differ by more than the error asked for",
+        ));
+    }
+}
+
+/// A document for a terminal: numbers at the top are not told again, errors once, and tensors of cubic crystals as one number.
+pub fn for_text(document: &Value) -> Value {
+    let mut out = short(document);
+    if let Value::Object(map) = &mut out {
+        if map.get("points").and_then(Value::as_array).is_some_and(|p| p.len() == 1) {
+            map.remove("points");
+        }
+        // Warnings are told on stderr.
+        map.remove("warnings");
+        map.remove("grids");
+    }
     out
 }
 
-/// Rounding of the closed forms, relative.
-const CLOSED_FORM: f64 = 1e-12;
-
-fn parabolic(
-    band: &ParabolicBand,
-    exponent: f64,
-    temperatures: &[f64],
-    request: &BandsRequest<'_>,
-    tau: Option<f64>,
-) -> Result<Value, ScaladeError> {
-    let mut points = Vec::new();
-    for temperature in temperatures {
-        let kt = BOLTZMANN_EV * temperature;
-        let etas: Vec<f64> = match (request.potential, request.carriers) {
-            (Some(text), _) => list(text, |t| Ok(electronvolt("--potential", t)? / kt))?,
-            (None, Some(text)) => list(text, |t| match count(t)? {
-                Count::Density(n) => band.reduced_level(n, *temperature).map_err(|e| refused(&e)),
-                Count::Cell(n) => Err(ScaladeError::input(format!(
-                    "--carriers: a parabolic band has no cell to hold {n} carriers; give a density, such as \"1e19 cm^-3\""
-                ))),
-            })?,
-            (None, None) => {
-                return Err(ScaladeError::input(
-                    "--carriers is missing: a density such as \"1e19 cm^-3\"; or --potential, from the band edge into the band",
-                ));
+fn short(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(short).collect(),
+        Value::Object(map) => {
+            if let Some(mean) =
+                map.get("mean").filter(|_| !map.contains_key("reason") && isotropic(&map["value"]))
+            {
+                return mean.clone();
             }
-        };
-        for eta in etas {
-            let at = band.transport(eta, *temperature, 1.0, exponent).map_err(|e| refused(&e))?;
-            let density = band.carriers(eta, *temperature).map_err(|e| refused(&e))?;
-            let with = |value: f64, unit: &str| told_with(value, CLOSED_FORM * value.abs(), unit);
-            let mass = band.conductivity_mass;
-            let mut point = json!({
-                "temperature_K": temperature, "carriers_per_m3": density, "reduced_fermi_level": eta,
-                "fermi_level_eV": with(eta * kt, "eV"),
-                "conductivity_over_tau": with(at.conductivity, "S/(m s)"),
-                "seebeck": with(1e6 * at.seebeck, "uV/K"),
-                "heat_conductivity_over_tau": with(at.heat_conductivity, "W/(m K s)"),
-                "lorenz": with(at.lorenz / (BOLTZMANN_EV * BOLTZMANN_EV), "(kB/e)^2"),
-                "effective_mass": with(mass, "m_e"),
-                "density_mass": with(band.density_mass, "m_e"),
-            });
-            if let Some(tau) = tau {
-                point["conductivity_S_m"] = with(tau * at.conductivity, "S/m");
-                let drude = tau * scalade_units::constants::ELEMENTARY_CHARGE / (mass * ELECTRON_MASS);
-                point["drude_mobility_m2_Vs"] = with(drude, "m2/(V s)");
-            }
-            points.push(point);
+            let number = map.get("value").is_some_and(Value::is_number);
+            map.iter()
+                .filter(|(key, _)| number || !matches!(key.as_str(), "std_error" | "error"))
+                .map(|(key, value)| (key.clone(), short(value)))
+                .collect::<Map<String, Value>>()
+                .into()
         }
+        other => other.clone(),
     }
-    Ok(document(request, points, "parabolic"))
 }
 
-fn polarons(
-    polaron: &PolaronHopping,
-    temperatures: &[f64],
-    request: &BandsRequest<'_>,
-) -> Result<Value, ScaladeError> {
-    let Some(text) = request.carriers else {
-        return Err(ScaladeError::input(
-            "--carriers is missing: the share of sites that hold a polaron, such as 0.5",
-        ));
-    };
-    let fillings = list(text, |t| match count(t)? {
-        Count::Cell(x) => Ok(x),
-        Count::Density(n) => Ok(n / polaron.site_density),
-    })?;
-    let mut points = Vec::new();
-    for temperature in temperatures {
-        for x in &fillings {
-            let sigma = polaron.conductivity(*x, *temperature).map_err(|e| refused(&e))?;
-            let mobility = polaron.dilute_mobility(*temperature).map_err(|e| refused(&e))?;
-            let diffusion = polaron.diffusion(*temperature).map_err(|e| refused(&e))?;
-            let with = |value: f64, unit: &str| told_with(value, CLOSED_FORM * value.abs(), unit);
-            points.push(json!({
-                "temperature_K": temperature, "carriers": x,
-                "conductivity_S_m": with(sigma, "S/m"),
-                "conductivity_S_cm": with(0.01 * sigma, "S/cm"),
-                "mobility_m2_Vs": with((1.0 - x) * mobility, "m2/(V s)"),
-                "dilute_mobility_m2_Vs": with(mobility, "m2/(V s)"),
-                "diffusion_m2_s": with(diffusion, "m2/s"),
-            }));
-        }
-    }
-    Ok(document(request, points, "small polarons"))
+/// Whether a tensor is a multiple of the unit tensor to nine digits.
+fn isotropic(tensor: &Value) -> bool {
+    let Some(rows) = tensor.as_array() else { return false };
+    let at = |i: usize, j: usize| tensor[i][j].as_f64();
+    let Some(first) = at(0, 0) else { return false };
+    (0..rows.len()).all(|i| {
+        (0..rows.len()).all(|j| {
+            at(i, j).is_some_and(|x| (x - if i == j { first } else { 0.0 }).abs() <= 1e-9 * first.abs())
+        })
+    })
 }

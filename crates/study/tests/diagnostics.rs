@@ -76,13 +76,13 @@ fn wrong_dimension_and_missing_unit() {
     expect(
         "[steps.x]\nkind = \"add\"\na = \"3 V\"",
         r#"
-error[study::dimension]: "a": got a voltage (V), want a length (m) (accepted: m, cm, mm, um, nm, angstrom)
+error[study::dimension]: "a": got a voltage (V), want a length (m) (accepted: m, cm, mm, um, nm, angstrom, bohr)
  --> study.toml:5:5
   |
 5 | a = "3 V"
   |     ^^^^^
   |
-  = help: write a value and a unit: m, cm, mm, um, nm, angstrom"#,
+  = help: write a value and a unit: m, cm, mm, um, nm, angstrom, bohr"#,
     );
     expect(
         "[steps.x]\nkind = \"add\"\na = 3.5",

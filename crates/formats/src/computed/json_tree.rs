@@ -75,7 +75,7 @@ fn frames(text: &str, name: &str) -> Result<Vec<Frame>, FormatError> {
 /// Python writes NaN and Infinity, which JSON does not have: the text with texts in their place, which no reader
 /// takes for a number; `None` if there are none. Where nothing is read they do no harm: pymatgen gives every
 /// adjustment of an energy an uncertainty, which is NaN where nobody knows it.
-pub(super) fn words_for_nan(text: &str) -> Option<String> {
+pub(crate) fn words_for_nan(text: &str) -> Option<String> {
     const WORDS: [&str; 3] = ["NaN", "Infinity", "-Infinity"];
     let bytes = text.as_bytes();
     let mut out = String::new();

@@ -13,6 +13,7 @@ pub use ase_database::read_ase_database;
 pub use cif::read_cif;
 pub use espresso::read_espresso;
 pub use json_tree::read_structures_json;
+pub(crate) use json_tree::words_for_nan;
 pub use vasprun::read_vasprun;
 
 use crate::error::FormatError;
