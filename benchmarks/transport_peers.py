@@ -8,6 +8,7 @@
     rejection engine alone: 6 exp(5|J|/2kT) over the trials of a hop.
 (b) kMCpy: the same lattice without interactions, whose exact answer is 6 (1 - c) hops per particle at unit rate.
 (c) BoltzTraP2: the four bands of the example bands_speed on 24^3 k points of the whole zone, 5 stars or more for every irreducible point (2712 in both).
+    Its whole-grid transform also forms the products of slopes, which Scalade leaves to the integrals.
 (d) Onsager: the tracer correlation factor of one vacancy, set up once and evaluated for each temperature; nothing in Scalade is timed against it.
 
 Figures are CPU seconds, so that neighbours on the machine disturb them little; the load is printed all the same, because caches and memory are shared.
