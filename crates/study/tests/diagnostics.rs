@@ -93,7 +93,7 @@ error[study::bare_number]: "a" is a length and needs a unit
 5 | a = 3.5
   |     ^^^
   |
-  = help: accepted units: m, cm, mm, um, nm, angstrom"#,
+  = help: accepted units: m, cm, mm, um, nm, angstrom, bohr"#,
     );
     assert!(problems("[steps.x]\nkind = \"add\"\na = \"12\"").contains("study::bare_number"));
     assert!(problems("[steps.x]\nkind = \"add\"\na = \"12 furlong\"").contains("unknown unit \"furlong\""));
