@@ -22,8 +22,10 @@
 //! # Ok::<(), scalade_bands::BandsError>(())
 //! ```
 
+mod axes;
 mod bands;
 pub mod constants;
+#[cfg(test)]
 mod dense;
 mod distribution;
 mod error;
@@ -34,10 +36,15 @@ mod hall;
 mod interpolate;
 pub mod mass;
 mod model;
+mod octants;
 pub mod parabolic;
 pub mod parabolic_model;
+mod planes;
 pub mod polaron;
+#[cfg(test)]
+mod reference;
 mod relaxation;
+mod series;
 mod spin;
 mod stars;
 mod symmetry;

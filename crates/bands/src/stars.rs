@@ -21,6 +21,7 @@ pub(crate) fn image(rotation: &Rotation, cell: [i32; 3]) -> [i32; 3] {
 }
 
 /// The members of a star, each once, in ascending order.
+#[cfg(test)]
 pub(crate) fn members(group: &PointGroup, cell: [i32; 3]) -> Vec<[i32; 3]> {
     let mut out: Vec<[i32; 3]> = group.rotations().iter().map(|m| image(m, cell)).collect();
     out.sort_unstable();

@@ -1,0 +1,232 @@
+//! Bands on uniform grids, plane by plane, by sums over one axis after the other.
+//!
+//! In [`Octants`] along the lattice vectors a sum of stars is four sums of products of cosines and sines at most (one where mirrors stand across the axes). Each is a product of
+//! three small real matrices: along the first axis for all planes at once, then within a plane along the second and third, for the rows and columns
+//! wanted. Points i and n - i differ by signs only, so that half of every axis is enough; derivatives take the derivative of one table. For the few dozen
+//! coefficients of an axis this is less work than fast Fourier transforms of grids that are mostly zeros, and it runs at the speed of matrix products.
+
+use crate::error::BandsError;
+use crate::field::{BandPoint, Planes};
+use crate::octants::Octants;
+use crate::symmetry::{Grid, GridPoint, PAIRS};
+use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut};
+use scalade_crystal::Matrix3;
+use std::f64::consts::PI;
+use std::ops::{Range, RangeInclusive};
+
+/// The axes of octants for grids: rows by the second and third, inner sums along the first.
+pub(crate) const ORDER: [usize; 3] = [1, 2, 0];
+
+/// Functions of the same kind along the second and third axis.
+struct Kind {
+    /// Sines along the first, second and third axis.
+    sine: [bool; 3],
+    /// (m_3 + m_2 (reach_3 + 1), class, sign).
+    places: Vec<(u32, u32, f64)>,
+}
+
+/// cos(2 pi m h / n) or sin, and m times its derivative: \[h\]\[m\] and \[m\]\[h\].
+struct Table {
+    by_point: [DMatrix<f64>; 2],
+    by_m: [DMatrix<f64>; 2],
+}
+
+/// Some bands on a grid, ready for its planes.
+pub(crate) struct GridPlanes {
+    divisions: [usize; 3],
+    lattice: Matrix3,
+    kinds: Vec<Kind>,
+    /// Points of half the first axis.
+    half: usize,
+    classes: usize,
+    /// Per band, inner sums and their derivatives: \[value, derivative\]\[i1\]\[class\].
+    profiles: Vec<Vec<f64>>,
+    /// \[sine\] of the second and third axis.
+    tables: [[Table; 2]; 2],
+}
+
+/// cos or sin of 2 pi m h / n for whole h in half the axis, and its derivative by the angle: \[m\]\[h\].
+fn waves(n: usize, reach: usize, sine: bool) -> [DMatrix<f64>; 2] {
+    let of = |h: usize, m: usize| (2.0 * PI * ((h * m) % n) as f64 / n as f64).sin_cos();
+    let half = n / 2 + 1;
+    let value = DMatrix::from_fn(reach + 1, half, |m, h| if sine { of(h, m).0 } else { of(h, m).1 });
+    let slope =
+        DMatrix::from_fn(reach + 1, half, |m, h| m as f64 * if sine { of(h, m).1 } else { -of(h, m).0 });
+    [value, slope]
+}
+
+impl Table {
+    fn new(n: usize, reach: usize, sine: bool) -> Self {
+        let by_m = waves(n, reach, sine);
+        Self { by_point: [by_m[0].transpose(), by_m[1].transpose()], by_m }
+    }
+}
+
+impl GridPlanes {
+    /// `coefficients` are \[star\]\[band of `of`\]; `octants` are those of the lattice vectors in [`ORDER`].
+    pub fn new(
+        grid: &Grid,
+        octants: &Octants,
+        lattice: &Matrix3,
+        (coefficients, of): (&[f64], usize),
+        bands: Range<usize>,
+    ) -> Self {
+        let n = grid.divisions;
+        let half = n[0] / 2 + 1;
+        let classes = octants.blocks.iter().map(|b| b.classes.len()).sum();
+        let first = [false, true].map(|sine| waves(n[0], octants.reach[2], sine));
+        let profile = |band: usize| {
+            let sums = octants.sums(coefficients, of, band..band + 1);
+            let mut out = DMatrix::zeros(classes, 2 * half);
+            let mut start = 0;
+            for (block, sums) in octants.blocks.iter().zip(&sums) {
+                let (own, count) = (block.classes.len(), block.count);
+                // Turned in memory: products of few rows go wrong in views whose rows are not side by side.
+                let sums = DMatrixView::from_slice(sums, count, own).transpose();
+                for (derivative, wave) in first[usize::from(block.sine)].iter().enumerate() {
+                    let wave = wave.rows_with_step(block.start, count, block.step - 1);
+                    out.view_mut((start, derivative * half), (own, half)).gemm(1.0, &sums, &wave, 0.0);
+                }
+                start += own;
+            }
+            out.data.into()
+        };
+        let profiles = bands.map(profile).collect();
+        let table =
+            |axis: usize| [false, true].map(|sine| Table::new(n[axis + 1], octants.reach[axis], sine));
+        let (kinds, tables) = (kinds(octants), [table(0), table(1)]);
+        Self { divisions: n, lattice: *lattice, kinds, half, classes, profiles, tables }
+    }
+
+    /// Of one kind and band, for the wanted rows and columns of half a plane: \[value, slopes along 1, 2, 3\]\[row\]\[column\].
+    fn fields(&self, kind: &Kind, band: usize, h1: usize, place: &Window, work: &mut Work) -> Vec<f64> {
+        let (rows, columns) = (place.rows.clone().count(), place.columns.clone().count());
+        let (second, third) =
+            (&self.tables[0][usize::from(kind.sine[1])], &self.tables[1][usize::from(kind.sine[2])]);
+        let (m2, m3) = (second.by_m[0].nrows(), third.by_m[0].nrows());
+        let profile = &self.profiles[band];
+        let [values, slopes] = [h1, self.half + h1].map(|at| &profile[at * self.classes..][..self.classes]);
+        for (dense, from) in [(&mut work.values, values), (&mut work.slopes, slopes)] {
+            dense.clear();
+            dense.resize(m2 * m3, 0.0);
+            for (at, class, sign) in &kind.places {
+                dense[*at as usize] = sign * from[*class as usize];
+            }
+        }
+        // Values, then slopes along 1 and 2, all by m_3.
+        let size = m3 * rows;
+        work.between.clear();
+        work.between.resize(3 * size, 0.0);
+        let turn = [(&work.values, 0), (&work.slopes, 0), (&work.values, 1)];
+        for ((from, table), out) in turn.into_iter().zip(work.between.chunks_exact_mut(size)) {
+            let from = DMatrixView::from_slice(from, m3, m2);
+            let by = second.by_m[table].columns(*place.rows.start(), rows);
+            DMatrixViewMut::from_slice(out, m3, rows).gemm(1.0, &from, &by, 0.0);
+        }
+        let mut out = vec![0.0; 4 * rows * columns];
+        let (plain, along) = out.split_at_mut(3 * rows * columns);
+        for (table, many, out) in [(0, 3 * rows, plain), (1, rows, along)] {
+            let by = third.by_point[table].rows(*place.columns.start(), columns);
+            let from = DMatrixView::from_slice(&work.between[..many * m3], m3, many);
+            DMatrixViewMut::from_slice(out, columns, many).gemm(1.0, &by, &from, 0.0);
+        }
+        out
+    }
+}
+
+/// The kinds that octants hold.
+fn kinds(octants: &Octants) -> Vec<Kind> {
+    let width = octants.reach[1] + 1;
+    let mut out: Vec<Kind> = Vec::new();
+    let mut class = 0;
+    for block in &octants.blocks {
+        for of in &block.classes {
+            for row in &of.rows {
+                let sine = [block.sine, row.sine[0], row.sine[1]];
+                let at = row.m[0] as usize * width + row.m[1] as usize;
+                let place = (at as u32, class, row.sign);
+                match out.iter_mut().find(|k| k.sine == sine) {
+                    Some(kind) => kind.places.push(place),
+                    None => out.push(Kind { sine, places: vec![place] }),
+                }
+            }
+            class += 1;
+        }
+    }
+    out
+}
+
+/// Rows and columns of half a plane.
+struct Window {
+    rows: RangeInclusive<usize>,
+    columns: RangeInclusive<usize>,
+}
+
+#[derive(Default)]
+struct Work {
+    values: Vec<f64>,
+    slopes: Vec<f64>,
+    between: Vec<f64>,
+}
+
+/// i or n - i, whichever is smaller, and the sign of an odd function there.
+fn folded(i: usize, n: usize) -> (usize, f64) {
+    if 2 * i > n { (n - i, -1.0) } else { (i, 1.0) }
+}
+
+impl Planes for GridPlanes {
+    fn plane(&self, i1: usize, wanted: &[GridPoint], out: &mut Vec<BandPoint>) -> Result<(), BandsError> {
+        let [n1, n2, n3] = self.divisions;
+        let (h1, sign1) = folded(i1, n1);
+        let split = |p: &GridPoint| (p.index as usize / n3, p.index as usize % n3);
+        let mut ends = [[usize::MAX, 0]; 2];
+        for point in wanted {
+            let (i2, i3) = split(point);
+            for (end, h) in ends.iter_mut().zip([folded(i2, n2).0, folded(i3, n3).0]) {
+                *end = [end[0].min(h), end[1].max(h)];
+            }
+        }
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let place = Window { rows: ends[0][0]..=ends[0][1], columns: ends[1][0]..=ends[1][1] };
+        let width = place.columns.clone().count();
+        let size = width * place.rows.clone().count();
+        let bands = self.profiles.len();
+        let start = out.len();
+        out.resize(start + wanted.len() * bands, BandPoint::default());
+        let mut work = Work::default();
+        for band in 0..bands {
+            let fields: Vec<([bool; 3], Vec<f64>)> = self
+                .kinds
+                .iter()
+                .map(|kind| (kind.sine, self.fields(kind, band, h1, &place, &mut work)))
+                .collect();
+            for (point, out) in wanted.iter().zip(out[start..].iter_mut().skip(band).step_by(bands)) {
+                let (i2, i3) = split(point);
+                let ((h2, sign2), (h3, sign3)) = (folded(i2, n2), folded(i3, n3));
+                let at = (h2 - place.rows.start()) * width + h3 - place.columns.start();
+                let signs = [sign1, sign2, sign3];
+                let (mut energy, mut slope) = (0.0, [0.0; 3]);
+                for (sine, field) in &fields {
+                    // A sine is odd; a derivative turns even into odd and odd into even.
+                    let sign: f64 = (0..3).filter(|i| sine[*i]).map(|i| signs[i]).product();
+                    energy += sign * field[at];
+                    for (i, s) in slope.iter_mut().enumerate() {
+                        *s += sign * signs[i] * field[(i + 1) * size + at];
+                    }
+                }
+                *out = self.point(energy, slope);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl GridPlanes {
+    #[inline]
+    fn point(&self, energy_ev: f64, by_turn: [f64; 3]) -> BandPoint {
+        let slope = scalade_crystal::row_times(by_turn, &self.lattice);
+        BandPoint { energy_ev, products: PAIRS.map(|(a, b)| slope[a] * slope[b]) }
+    }
+}
