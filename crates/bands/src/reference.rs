@@ -96,8 +96,8 @@ fn powers(m: Rotation, other: Option<Rotation>) -> Vec<Rotation> {
     }
 }
 
-const SIXFOLD: Rotation = [[0, -1, 0], [1, 1, 0], [0, 0, 1]];
-const THREEFOLD: Rotation = [[0, -1, 0], [1, -1, 0], [0, 0, 1]];
+const SIXFOLD: Rotation = [[1, 1, 0], [-1, 0, 0], [0, 0, 1]];
+const THREEFOLD: Rotation = [[0, 1, 0], [-1, -1, 0], [0, 0, 1]];
 const ACROSS: Rotation = [[0, 1, 0], [1, 0, 0], [0, 0, -1]];
 
 fn crystals() -> impl Strategy<Value = Crystal> {
@@ -107,7 +107,6 @@ fn crystals() -> impl Strategy<Value = Crystal> {
         let fcc = [[0.0, a, a], [a, 0.0, a], [a, a, 0.0]];
         let bcc = [[-a, a, a], [a, -a, a], [a, a, -a]];
         let block = [[a, 0.0, 0.0], [0.0, b, 0.0], [0.0, 0.0, c]];
-        // k goes with the reciprocal lattice: 60 degrees between its vectors are 120 between those of the lattice.
         let hexagon = [[a, 0.0, 0.0], [-0.5 * a, a * 0.75f64.sqrt(), 0.0], [0.0, 0.0, c]];
         let skew = [[a, 0.0, 0.0], [u, b, 0.0], [v, w, c]];
         let monoclinic = [[a, 0.0, u], [0.0, b, 0.0], [v, 0.0, c]];
@@ -116,8 +115,9 @@ fn crystals() -> impl Strategy<Value = Crystal> {
             let c = m.map(|row| row.map(f64::from));
             scalade_crystal::determinant(&c) > 0.0
         };
-        // Entries 1, -1 with an even number of signs: 23, the rotations of a tetrahedron.
-        let cyclic = |m: &Rotation| determinant_one(m) && (m[0][0] + m[1][1] + m[2][2]) % 3 != 1;
+        // Axes turned in a ring or kept, with an even number of signs: 23, the rotations of a tetrahedron.
+        let cyclic =
+            |m: &Rotation| determinant_one(m) && matches!((0..3).filter(|i| m[*i][*i] != 0).count(), 0 | 3);
         let (lattice, rotations, equal) = match which {
             0 => (cube, of_cube(&cube, |_| true), true),
             1 => (fcc, of_cube(&fcc, |_| true), true),
