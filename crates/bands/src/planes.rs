@@ -8,7 +8,7 @@
 use crate::error::BandsError;
 use crate::field::{BandPoint, Planes};
 use crate::octants::Octants;
-use crate::symmetry::{Grid, GridPoint, PAIRS};
+use crate::symmetry::{Grid, GridPoint};
 use nalgebra::{DMatrix, DMatrixView, DMatrixViewMut};
 use scalade_crystal::Matrix3;
 use std::f64::consts::PI;
@@ -176,47 +176,20 @@ fn folded(i: usize, n: usize) -> (usize, f64) {
 
 impl Planes for GridPlanes {
     fn plane(&self, i1: usize, wanted: &[GridPoint], out: &mut Vec<BandPoint>) -> Result<(), BandsError> {
-        let [n1, n2, n3] = self.divisions;
-        let (h1, sign1) = folded(i1, n1);
-        let split = |p: &GridPoint| (p.index as usize / n3, p.index as usize % n3);
-        let mut ends = [[usize::MAX, 0]; 2];
-        for point in wanted {
-            let (i2, i3) = split(point);
-            for (end, h) in ends.iter_mut().zip([folded(i2, n2).0, folded(i3, n3).0]) {
-                *end = [end[0].min(h), end[1].max(h)];
-            }
-        }
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let place = Window { rows: ends[0][0]..=ends[0][1], columns: ends[1][0]..=ends[1][1] };
-        let width = place.columns.clone().count();
-        let size = width * place.rows.clone().count();
+        let Some(place) = self.window(wanted) else { return Ok(()) };
+        let (h1, sign1) = folded(i1, self.divisions[0]);
         let bands = self.profiles.len();
         let start = out.len();
         out.resize(start + wanted.len() * bands, BandPoint::default());
         let mut work = Work::default();
         for band in 0..bands {
-            let fields: Vec<([bool; 3], Vec<f64>)> = self
-                .kinds
-                .iter()
-                .map(|kind| (kind.sine, self.fields(kind, band, h1, &place, &mut work)))
-                .collect();
-            for (point, out) in wanted.iter().zip(out[start..].iter_mut().skip(band).step_by(bands)) {
-                let (i2, i3) = split(point);
-                let ((h2, sign2), (h3, sign3)) = (folded(i2, n2), folded(i3, n3));
-                let at = (h2 - place.rows.start()) * width + h3 - place.columns.start();
-                let signs = [sign1, sign2, sign3];
-                let (mut energy, mut slope) = (0.0, [0.0; 3]);
-                for (sine, field) in &fields {
-                    // A sine is odd; a derivative turns even into odd and odd into even.
-                    let sign: f64 = (0..3).filter(|i| sine[*i]).map(|i| signs[i]).product();
-                    energy += sign * field[at];
-                    for (i, s) in slope.iter_mut().enumerate() {
-                        *s += sign * signs[i] * field[(i + 1) * size + at];
-                    }
-                }
-                *out = self.point(energy, slope);
+            let of = |kind: &Kind| (kind.sine, self.fields(kind, band, h1, &place, &mut work));
+            let fields: Vec<([bool; 3], Vec<f64>)> = self.kinds.iter().map(of).collect();
+            let points = out[start..].iter_mut().skip(band);
+            if bands == 1 {
+                self.join(&fields, sign1, &place, wanted, points);
+            } else {
+                self.join(&fields, sign1, &place, wanted, points.step_by(bands));
             }
         }
         Ok(())
@@ -224,9 +197,88 @@ impl Planes for GridPlanes {
 }
 
 impl GridPlanes {
-    #[inline]
-    fn point(&self, energy_ev: f64, by_turn: [f64; 3]) -> BandPoint {
-        let slope = scalade_crystal::row_times(by_turn, &self.lattice);
-        BandPoint { energy_ev, products: PAIRS.map(|(a, b)| slope[a] * slope[b]) }
+    /// The rows and columns of half a plane that hold the wanted points; None where there are none.
+    fn window(&self, wanted: &[GridPoint]) -> Option<Window> {
+        let [_, n2, n3] = self.divisions;
+        let mut ends = [[usize::MAX, 0]; 2];
+        let mut widen = |axis: usize, h: usize| {
+            ends[axis] = [ends[axis][0].min(h), ends[axis][1].max(h)];
+        };
+        for (i2, run) in runs(wanted, n3) {
+            widen(0, folded(i2, n2).0);
+            for point in run {
+                widen(1, folded(point.index as usize - i2 * n3, n3).0);
+            }
+        }
+        let [rows, columns] = ends.map(|[first, last]| first..=last);
+        (!wanted.is_empty()).then_some(Window { rows, columns })
     }
+
+    /// Adds up the kinds at the wanted points.
+    fn join<'a>(
+        &self,
+        fields: &[([bool; 3], Vec<f64>)],
+        sign1: f64,
+        place: &Window,
+        wanted: &[GridPoint],
+        mut out: impl Iterator<Item = &'a mut BandPoint>,
+    ) {
+        let [_, n2, n3] = self.divisions;
+        let (first, width) = (*place.columns.start(), place.columns.clone().count());
+        let size = width * place.rows.clone().count();
+        // Energies and Cartesian slopes of a row: at i3 and at n3 - i3.
+        let mut sides = [vec![[0.0; 4]; width], vec![[0.0; 4]; width]];
+        for (i2, run) in runs(wanted, n3) {
+            let (h2, sign2) = folded(i2, n2);
+            let row = (h2 - place.rows.start()) * width;
+            let mirrored = run.last().is_some_and(|p| 2 * (p.index as usize - i2 * n3) > n3);
+            for (side, sign3) in sides.iter_mut().zip([1.0, -1.0]).take(1 + usize::from(mirrored)) {
+                side.fill([0.0; 4]);
+                for (sine, field) in fields {
+                    let signs = [sign1, sign2, sign3];
+                    // A sine is odd; a derivative turns even into odd and odd into even.
+                    let sign: f64 = (0..3).filter(|i| sine[*i]).map(|i| signs[i]).product();
+                    self.add_row(field, size, row, (sign, signs), side);
+                }
+            }
+            for (point, out) in run.iter().zip(&mut out) {
+                let i3 = point.index as usize - i2 * n3;
+                let mirrored = usize::from(2 * i3 > n3);
+                let h3 = if mirrored == 1 { n3 - i3 } else { i3 };
+                *out = band_point(&sides[mirrored][h3 - first]);
+            }
+        }
+    }
+
+    /// Adds a kind's energies and Cartesian slopes of one row.
+    fn add_row(&self, field: &[f64], size: usize, row: usize, signs: (f64, [f64; 3]), to: &mut [[f64; 4]]) {
+        let (sign, flips) = signs;
+        let part = |i: usize| &field[i * size + row..][..to.len()];
+        let (energies, first, second, third) = (part(0), part(1), part(2), part(3));
+        let by: Matrix3 = std::array::from_fn(|i| self.lattice[i].map(|x| x * flips[i] * sign));
+        for (i, at) in to.iter_mut().enumerate() {
+            at[0] += sign * energies[i];
+            for axis in 0..3 {
+                at[axis + 1] += first[i] * by[0][axis] + second[i] * by[1][axis] + third[i] * by[2][axis];
+            }
+        }
+    }
+}
+
+/// Points in ascending order by rows: i2 and the points.
+fn runs(wanted: &[GridPoint], n3: usize) -> impl Iterator<Item = (usize, &[GridPoint])> {
+    let mut rest = wanted;
+    std::iter::from_fn(move || {
+        let i2 = rest.first()?.index as usize / n3;
+        let end = (i2 + 1) * n3;
+        let count = rest.iter().take(n3).take_while(|p| (p.index as usize) < end).count();
+        let (run, after) = rest.split_at(count);
+        rest = after;
+        Some((i2, run))
+    })
+}
+
+#[inline]
+fn band_point([energy_ev, x, y, z]: &[f64; 4]) -> BandPoint {
+    BandPoint { energy_ev: *energy_ev, products: [x * x, y * y, z * z, y * z, x * z, x * y] }
 }
