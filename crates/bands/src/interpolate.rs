@@ -19,7 +19,7 @@ use crate::planes::{GridPlanes, ORDER};
 use crate::series::{LANES, Series, star_values};
 use crate::stars::shortest_stars;
 use crate::symmetry::{Grid, PAIRS, PointGroup};
-use nalgebra::{Cholesky, DMatrix};
+use nalgebra::{Cholesky, DMatrix, DMatrixView};
 use rayon::prelude::*;
 use scalade_crystal::Matrix3;
 use std::ops::Range;
@@ -31,6 +31,8 @@ const ROUGHNESS: [f64; 2] = [0.75, 0.75];
 const LARGEST_RESIDUAL: f64 = 1e-6;
 /// Eigenvalues of H below this share of the largest carry no information (equivalent k points).
 const RANK: f64 = 1e-13;
+/// Rows of H that are multiplied together.
+const BLOCK_ROWS: usize = 64;
 /// k points of one task.
 const TASK_K: usize = 4 * LANES;
 
@@ -217,7 +219,7 @@ fn fit(
     let last = points - 1;
     let differences =
         DMatrix::from_fn(last, stars, |i, m| (functions[(i, m)] - functions[(last, m)]) * scaled[m]);
-    let solve = constraint_solver(&differences * differences.transpose());
+    let solve = constraint_solver(gram(&differences));
     let mut coefficients = DMatrix::zeros(stars, bands);
     // A second turn on what the first left over removes its rounding.
     for _ in 0..2 {
@@ -252,6 +254,19 @@ fn fit(
 fn roughness(ratio: f64) -> f64 {
     let square = ratio * ratio;
     (1.0 - ROUGHNESS[0] * square).powi(2) + ROUGHNESS[1] * square.powi(3)
+}
+
+/// D D^T, by blocks of rows so that each pair is multiplied once.
+fn gram(d: &DMatrix<f64>) -> DMatrix<f64> {
+    let (rows, columns) = d.shape();
+    let mut out = DMatrix::zeros(rows, rows);
+    for first in (0..rows).step_by(BLOCK_ROWS) {
+        let count = BLOCK_ROWS.min(rows - first);
+        let right = DMatrixView::from_slice_with_strides(&d.as_slice()[first..], columns, count, rows, 1);
+        out.view_mut((first, first), (rows - first, count)).gemm(1.0, &d.rows_range(first..), &right, 0.0);
+    }
+    out.fill_upper_triangle_with_lower_triangle();
+    out
 }
 
 /// Solves H lambda = right by Cholesky, or within the space that H spans where it is singular.

@@ -228,12 +228,12 @@ fn agrees_on_grid(bands: &StarInterpolation, list: &[Member], grid: &Grid) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(120))]
 
     #[test]
     fn fast_sums_are_those_over_all_lattice_vectors(
         crystal in crystals(),
-        n in 2usize..5,
+        n in 2usize..7,
         energies in prop::collection::vec(-2.0..2.0f64, 40),
         k in prop::collection::vec(prop::array::uniform3(-1.5..1.5f64), 1..24),
         divisions in prop::array::uniform3(1usize..14),
