@@ -87,9 +87,9 @@ fn anywhere(bands: &StarInterpolation) -> Result<(), BandsError> {
         k.len(),
         found.len()
     );
-    let (seconds, _) = best(1, || k[..500].iter().try_for_each(|k| bands.at(&[*k]).map(|_| ())))?;
+    let (seconds, ()) = best(1, || k[..500].iter().try_for_each(|k| bands.at(&[*k]).map(|_| ())))?;
     println!("one k at a time, with slopes: {seconds:.5} CPU s for 500 k points of {} bands", bands.bands());
-    let (seconds, _) = best(1, || k[..500].iter().try_for_each(|k| bands.curvature(*k, 1).map(|_| ())))?;
+    let (seconds, ()) = best(1, || k[..500].iter().try_for_each(|k| bands.curvature(*k, 1).map(|_| ())))?;
     println!("second derivatives: {seconds:.5} CPU s for 500 k points of one band");
     Ok(())
 }

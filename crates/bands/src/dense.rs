@@ -1,4 +1,4 @@
-//! Star functions on dense uniform grids by fast Fourier transforms.
+//! Star functions on dense uniform grids by fast Fourier transforms: the reference that the products of matrices are tested against.
 //!
 //! Energies and slopes are real, hence two of them share one complex transform: E + i dE/dx has the coefficients c_R (1 - R_x), dE/dy + i dE/dz has c_R (i R_y - R_z).
 //! The first axis is transformed for the columns (R2, R3) that hold a coefficient, the second within each plane wanted for the rows that do, the

@@ -185,7 +185,9 @@ fn rows(products: &[Product]) -> Vec<Keyed> {
         terms.retain(|t| t.2 != 0);
         let Some(first) = terms.first() else { continue };
         let sign = first.2.signum();
-        terms.iter_mut().for_each(|t| t.2 *= sign);
+        for term in &mut terms {
+            term.2 *= sign;
+        }
         let [a, b, last] = PARITIES[of_row[0].parity];
         let row = Row { m: [of_row[0].m[0], of_row[0].m[1]], sine: [a, b], sign: f64::from(sign) };
         out.push((last, terms, row));

@@ -226,40 +226,67 @@ impl GridPlanes {
         let [_, n2, n3] = self.divisions;
         let (first, width) = (*place.columns.start(), place.columns.clone().count());
         let size = width * place.rows.clone().count();
-        // Energies and Cartesian slopes of a row: at i3 and at n3 - i3.
-        let mut sides = [vec![[0.0; 4]; width], vec![[0.0; 4]; width]];
+        let mut row = Row::new(width);
         for (i2, run) in runs(wanted, n3) {
             let (h2, sign2) = folded(i2, n2);
-            let row = (h2 - place.rows.start()) * width;
-            let mirrored = run.last().is_some_and(|p| 2 * (p.index as usize - i2 * n3) > n3);
-            for (side, sign3) in sides.iter_mut().zip([1.0, -1.0]).take(1 + usize::from(mirrored)) {
-                side.fill([0.0; 4]);
-                for (sine, field) in fields {
-                    let signs = [sign1, sign2, sign3];
-                    // A sine is odd; a derivative turns even into odd and odd into even.
-                    let sign: f64 = (0..3).filter(|i| sine[*i]).map(|i| signs[i]).product();
-                    self.add_row(field, size, row, (sign, signs), side);
-                }
+            row.parts.fill(0.0);
+            for (sine, field) in fields {
+                let from = &field[(h2 - place.rows.start()) * width..];
+                row.add(*sine, [sign1, sign2], from, size);
             }
+            let mirrored = run.last().is_some_and(|p| 2 * (p.index as usize - i2 * n3) > n3);
+            row.turn(&self.lattice, 1 + usize::from(mirrored));
             for (point, out) in run.iter().zip(&mut out) {
                 let i3 = point.index as usize - i2 * n3;
                 let mirrored = usize::from(2 * i3 > n3);
                 let h3 = if mirrored == 1 { n3 - i3 } else { i3 };
-                *out = band_point(&sides[mirrored][h3 - first]);
+                *out = band_point(&row.sides[mirrored][h3 - first]);
+            }
+        }
+    }
+}
+
+/// A row of a plane.
+struct Row {
+    width: usize,
+    /// Parts that are even and odd in i3 of the energy and its derivatives by the three x: \[even, odd\]\[quantity\]\[h3\].
+    parts: Vec<f64>,
+    /// Energies and Cartesian slopes at i3 and at n3 - i3.
+    sides: [Vec<[f64; 4]>; 2],
+}
+
+impl Row {
+    fn new(width: usize) -> Self {
+        let side = || vec![[0.0; 4]; width];
+        Self { width, parts: vec![0.0; 8 * width], sides: [side(), side()] }
+    }
+
+    /// Adds a kind: quantities `size` apart in `from`. A sine is odd; a derivative turns even into odd and odd into even.
+    fn add(&mut self, sine: [bool; 3], signs: [f64; 2], from: &[f64], size: usize) {
+        let sign: f64 = (0..2).filter(|i| sine[*i]).map(|i| signs[i]).product();
+        let flips = [sign, sign * signs[0], sign * signs[1], sign];
+        for (quantity, flip) in flips.into_iter().enumerate() {
+            let odd = usize::from(sine[2] != (quantity == 3));
+            let to = &mut self.parts[(4 * odd + quantity) * self.width..][..self.width];
+            for (t, f) in to.iter_mut().zip(&from[quantity * size..]) {
+                *t += flip * f;
             }
         }
     }
 
-    /// Adds a kind's energies and Cartesian slopes of one row.
-    fn add_row(&self, field: &[f64], size: usize, row: usize, signs: (f64, [f64; 3]), to: &mut [[f64; 4]]) {
-        let (sign, flips) = signs;
-        let part = |i: usize| &field[i * size + row..][..to.len()];
-        let (energies, first, second, third) = (part(0), part(1), part(2), part(3));
-        let by: Matrix3 = std::array::from_fn(|i| self.lattice[i].map(|x| x * flips[i] * sign));
-        for (i, at) in to.iter_mut().enumerate() {
-            at[0] += sign * energies[i];
-            for axis in 0..3 {
-                at[axis + 1] += first[i] * by[0][axis] + second[i] * by[1][axis] + third[i] * by[2][axis];
+    /// Energies and Cartesian slopes of the first side, or of both.
+    fn turn(&mut self, lattice: &Matrix3, sides: usize) {
+        let width = self.width;
+        for (side, sign) in self.sides.iter_mut().zip([1.0, -1.0]).take(sides) {
+            let part = |quantity: usize| {
+                let of = |odd: usize| self.parts[(4 * odd + quantity) * width..][..width].iter();
+                of(0).zip(of(1)).map(move |(even, odd)| even + sign * odd)
+            };
+            let slopes = part(1).zip(part(2)).zip(part(3));
+            for ((at, energy), ((x, y), z)) in side.iter_mut().zip(part(0)).zip(slopes) {
+                let [a, b, c] = lattice;
+                let along = |i: usize| x * a[i] + y * b[i] + z * c[i];
+                *at = [energy, along(0), along(1), along(2)];
             }
         }
     }

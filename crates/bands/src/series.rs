@@ -209,14 +209,21 @@ impl Series {
 fn inner_sums<const L: usize>(along: &[f64], count: usize, sums: &[f64], out: &mut [f64]) {
     if L == 1 {
         for (column, out) in sums.chunks_exact(count).zip(out.chunks_exact_mut(2)) {
-            let mut strands = [[0.0; 2]; 2];
-            for (place, (a, t)) in column.iter().zip(along.chunks_exact(2)).enumerate() {
-                let strand = &mut strands[place % 2];
-                strand[0] += a * t[0];
-                strand[1] += a * t[1];
+            let mut strands = [0.0; 4];
+            let (pairs, last) = column.as_chunks::<2>();
+            let (waves, last_waves) = along.as_chunks::<4>();
+            for (a, t) in pairs.iter().zip(waves) {
+                strands[0] += a[0] * t[0];
+                strands[1] += a[0] * t[1];
+                strands[2] += a[1] * t[2];
+                strands[3] += a[1] * t[3];
             }
-            out[0] = strands[0][0] + strands[1][0];
-            out[1] = strands[0][1] + strands[1][1];
+            out[0] = strands[0] + strands[2];
+            out[1] = strands[1] + strands[3];
+            for (a, t) in last.iter().zip(last_waves.chunks_exact(2)) {
+                out[0] += a * t[0];
+                out[1] += a * t[1];
+            }
         }
         return;
     }

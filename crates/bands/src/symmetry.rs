@@ -300,7 +300,7 @@ pub(crate) fn even_divisions(
     if maps_onto_itself(divisions, group) { Ok(divisions) } else { Ok([smooth_even(longest); 3]) }
 }
 
-/// The next even number without prime factors above 5: Fourier transforms like them, and inversion keeps half the grid.
+/// The next even number without prime factors above 5: inversion keeps half the grid.
 pub(crate) fn smooth_even(at_least: usize) -> usize {
     let mut n = at_least.max(2).next_multiple_of(2);
     loop {
