@@ -66,6 +66,14 @@ pub enum HandoffError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// A sublattice that does not suit its use.
+    #[error("sublattice {site}: {reason}")]
+    Site {
+        /// The sublattice, counted from 0.
+        site: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// An event that cannot be.
     #[error("change {change} of the event: {reason}")]
     Event {

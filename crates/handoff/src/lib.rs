@@ -9,6 +9,7 @@ pub mod lattice_energy;
 pub mod lattice_hamiltonian;
 pub mod local_expansion;
 mod local_terms;
+pub mod one_ion;
 pub mod species_hamiltonian;
 mod tensor;
 mod thermodynamic_factor;

@@ -138,23 +138,28 @@ impl CellClasses {
 /// A cluster on the grid: distinct sites (as seen from cell 0) and coefficient in eV.
 type Term = (Vec<LatticeSite>, f64);
 
-/// Clusters on the grid; sites that coincide by periodicity cancel in pairs (sigma^2 = 1).
+/// Clusters on the grid.
 fn reduced_terms(hamiltonian: &LatticeHamiltonian, coefficients_ev: &[f64], grid: &SiteGrid) -> Vec<Term> {
     let mut out = Vec::new();
     for (orbit, coefficient) in hamiltonian.orbits.iter().zip(&coefficients_ev[1..]) {
         for cluster in orbit.clusters.iter().filter(|_| *coefficient != 0.0) {
-            let mut odd: BTreeMap<usize, (LatticeSite, bool)> = BTreeMap::new();
-            for site in cluster {
-                let entry = odd.entry(grid.index(*site)).or_insert((*site, false));
-                entry.1 = !entry.1;
-            }
-            let sites: Vec<LatticeSite> = odd.into_values().filter(|s| s.1).map(|s| s.0).collect();
+            let sites = without_pairs(cluster, grid);
             if !sites.is_empty() {
                 out.push((sites, *coefficient));
             }
         }
     }
     out
+}
+
+/// The sites of a product of spins on the grid: those that coincide by periodicity cancel in pairs (sigma^2 = 1).
+fn without_pairs(cluster: &[LatticeSite], grid: &SiteGrid) -> Vec<LatticeSite> {
+    let mut odd: BTreeMap<usize, (LatticeSite, bool)> = BTreeMap::new();
+    for site in cluster {
+        let entry = odd.entry(grid.index(*site)).or_insert((*site, false));
+        entry.1 = !entry.1;
+    }
+    odd.into_values().filter(|s| s.1).map(|s| s.0).collect()
 }
 
 /// Terms that hold a site of sublattice `basis`, with the other sites relative to that site's cell; equal ones merged.
@@ -296,6 +301,8 @@ pub(crate) struct LocalTable {
     pub start: u32,
     /// Terms of C that reach beyond the pattern.
     pub outer: Option<OuterTerms>,
+    /// Terms of the bond's own activation that do.
+    pub outer_activation: Option<OuterTerms>,
     /// Surroundings that count in n but are not in the pattern: weights and indices `[cell][k]`.
     pub outer_count: Option<(Vec<u32>, Vec<u32>)>,
     /// Slopes for them by mechanism: eV per count.
@@ -305,23 +312,65 @@ pub(crate) struct LocalTable {
 /// A local entry and ceil(log2) of an upper bound of its activation times coupling, whatever the outer sites hold.
 type Pattern = (LocalEntry, i32);
 
-/// Terms of the coupling C outside the pattern: other sites `[cell][term][other]` of varying number, factors by parity.
+/// Terms outside the pattern: sites `[cell][term][site]` of varying number, factors by parity.
 #[derive(Clone, Debug)]
 pub(crate) struct OuterTerms(pub Vec<FactorStencil>);
 
-impl LocalTable {
-    /// e^(2C/kT) of the outer terms for a bond from `cell`.
-    pub fn outer_coupling(&self, cell: usize, occupied: impl Fn(u32) -> u8) -> f64 {
-        let mut product = 1.0;
-        if let Some(outer) = &self.outer {
-            for stencil in &outer.0 {
-                for (sites, factor) in stencil.of(cell).chunks_exact(stencil.others).zip(&stencil.factors) {
-                    let parity = sites.iter().fold(0, |p, s| p ^ occupied(*s));
-                    product *= factor[usize::from(parity)];
+impl OuterTerms {
+    /// Factors e^(scale c prod sigma) of terms.
+    fn new(network: &GridNetwork, from: usize, terms: &[Term], scale: f64) -> Self {
+        let grid = network.grid();
+        let longest = terms.iter().map(|t| t.0.len()).max().unwrap_or(0);
+        let stencil = |others: usize| {
+            let chosen: Vec<&Term> = terms.iter().filter(|t| t.0.len() == others).collect();
+            // prod sigma is +1 where the number of vacant sites is even.
+            let factor = |t: &&Term| {
+                std::array::from_fn(|parity| {
+                    let sign = if (others - parity).is_multiple_of(2) { 1.0 } else { -1.0 };
+                    (scale * t.1 * sign).exp()
+                })
+            };
+            let factors = chosen.iter().map(factor).collect();
+            let mut indices = Vec::new();
+            for cell in 0..grid.cells() {
+                let start = cell * grid.basis() + from;
+                for term in &chosen {
+                    indices.extend(term.0.iter().map(|s| grid.offset(start, *s) as u32));
                 }
+            }
+            FactorStencil { others, factors, indices }
+        };
+        Self((1..=longest).map(stencil).filter(|s| !s.factors.is_empty()).collect())
+    }
+
+    /// Product of the factors for a bond from `cell`.
+    fn product(&self, cell: usize, occupied: impl Fn(u32) -> u8) -> f64 {
+        let mut product = 1.0;
+        for stencil in &self.0 {
+            for (sites, factor) in stencil.of(cell).chunks_exact(stencil.others).zip(&stencil.factors) {
+                let parity = sites.iter().fold(0, |p, s| p ^ occupied(*s));
+                product *= factor[usize::from(parity)];
             }
         }
         product
+    }
+}
+
+impl LocalTable {
+    /// Whether a rate depends on sites beyond the pattern.
+    #[inline]
+    pub fn reaches_out(&self) -> bool {
+        self.outer.is_some() || self.outer_activation.is_some() || self.outer_count.is_some()
+    }
+
+    /// e^(2C/kT) of the outer terms for a bond from `cell`.
+    pub fn outer_coupling(&self, cell: usize, occupied: impl Fn(u32) -> u8) -> f64 {
+        self.outer.as_ref().map_or(1.0, |outer| outer.product(cell, occupied))
+    }
+
+    /// e^(-E/kT) of the outer terms of the bond's own activation.
+    pub fn outer_activation(&self, cell: usize, occupied: impl Fn(u32) -> u8) -> f64 {
+        self.outer_activation.as_ref().map_or(1.0, |outer| outer.product(cell, occupied))
     }
 
     /// The count of the outer surroundings for a bond from `cell`.
@@ -338,7 +387,42 @@ impl LocalTable {
 struct Role {
     common: u32,
     weight: u32,
-    coupling: f64,
+}
+
+/// Terms divided between the pattern (by the bits of their sites) and what lies beyond.
+#[derive(Default)]
+struct Divided {
+    constant: f64,
+    inner: Vec<(Vec<usize>, f64)>,
+    outer: Vec<Term>,
+}
+
+impl Divided {
+    fn new(terms: Vec<Term>, bit: impl Fn(&LatticeSite) -> Option<usize>) -> Self {
+        let mut out = Self::default();
+        for (sites, c) in terms {
+            if sites.is_empty() {
+                out.constant += c;
+            } else if let Some(bits) = sites.iter().map(&bit).collect::<Option<Vec<_>>>() {
+                out.inner.push((bits, c));
+            } else {
+                out.outer.push((sites, c));
+            }
+        }
+        out
+    }
+
+    /// Constant and inner terms for a pattern.
+    fn inner(&self, pattern: usize) -> f64 {
+        let spin = |k: &usize| if pattern >> k & 1 == 1 { 1.0 } else { -1.0 };
+        self.constant
+            + self.inner.iter().map(|(bits, c)| c * bits.iter().map(spin).product::<f64>()).sum::<f64>()
+    }
+
+    /// Largest magnitude of the outer terms together.
+    fn outer_bound(&self) -> f64 {
+        self.outer.iter().map(|t| t.1.abs()).sum()
+    }
 }
 
 /// Everything the fast engine looks up.
@@ -455,10 +539,13 @@ fn local_table(
             }
         }
     }
-    let mut coupling = coupling_terms(network, kind, seen);
-    // Strongest terms first: they are the ones the pattern should hold.
-    coupling.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    for (sites, _) in &coupling {
+    let coupling = coupling_terms(network, kind, seen);
+    let activation = reduced(&bond.activation.terms, grid);
+    // Strongest terms first: they are the ones the pattern should hold. C counts twice in the exponent.
+    let mut strongest: Vec<(&Term, f64)> = coupling.iter().map(|t| (t, 2.0 * t.1.abs())).collect();
+    strongest.extend(activation.iter().map(|t| (t, t.1.abs())));
+    strongest.sort_by(|a, b| b.1.total_cmp(&a.1));
+    for ((sites, _), _) in strongest {
         let fresh = sites.iter().filter(|s| !roles.contains_key(&index(**s))).count();
         if roles.len() + fresh <= PATTERN_BITS {
             for site in sites {
@@ -467,27 +554,35 @@ fn local_table(
         }
     }
     let order: BTreeMap<usize, usize> = roles.keys().enumerate().map(|(k, s)| (*s, k)).collect();
-    let (mut constant, mut inner, mut outer) = (0.0, Vec::new(), Vec::new());
-    for (sites, c) in coupling {
-        if sites.is_empty() {
-            constant += c;
-        } else if let Some(bits) =
-            sites.iter().map(|s| order.get(&index(*s)).copied()).collect::<Option<Vec<_>>>()
-        {
-            if let [one] = bits[..] {
-                let key = roles.keys().nth(one).copied().unwrap_or_default();
-                if let Some(role) = roles.get_mut(&key) {
-                    role.1.coupling += c;
-                }
-            } else {
-                inner.push((bits, c));
-            }
-        } else {
-            outer.push((sites, c));
-        }
+    let bit = |s: &LatticeSite| order.get(&index(*s)).copied();
+    let parts = Parts {
+        roles: roles.into_values().collect(),
+        coupling: Divided::new(coupling, bit),
+        activation: Divided::new(activation, bit),
+        outer_count,
+    };
+    Ok(fill(network, kind, model, thermal_ev, &parts))
+}
+
+/// Terms on the grid, equal ones merged.
+fn reduced(terms: &[Term], grid: &SiteGrid) -> Vec<Term> {
+    let mut merged: BTreeMap<Vec<usize>, Term> = BTreeMap::new();
+    for (cluster, coefficient) in terms {
+        let sites = without_pairs(cluster, grid);
+        let key = sites.iter().map(|s| grid.index(*s)).collect();
+        merged.entry(key).or_insert_with(|| (sites, 0.0)).1 += coefficient;
     }
-    let roles: Vec<(LatticeSite, Role)> = roles.into_values().collect();
-    Ok(fill(network, kind, model, thermal_ev, &roles, constant, &inner, &outer, &outer_count))
+    merged.into_values().filter(|t| t.1 != 0.0).collect()
+}
+
+/// What the table of a bond type is made of.
+struct Parts {
+    /// Sites of the pattern.
+    roles: Vec<(LatticeSite, Role)>,
+    coupling: Divided,
+    activation: Divided,
+    /// Surroundings beyond the pattern, with their weights.
+    outer_count: Vec<(LatticeSite, u32)>,
 }
 
 fn fill(
@@ -495,78 +590,49 @@ fn fill(
     kind: usize,
     model: &KraModel,
     thermal_ev: f64,
-    roles: &[(LatticeSite, Role)],
-    constant: f64,
-    inner: &[(Vec<usize>, f64)],
-    outer: &[Term],
-    outer_count: &[(LatticeSite, u32)],
+    parts: &Parts,
 ) -> (LocalTable, Vec<Pattern>) {
-    let grid = network.grid();
-    let from = network.network().bonds()[kind].from;
-    let outer_bound: f64 = outer.iter().map(|t| 2.0 * t.1.abs() / thermal_ev).sum();
+    let bond = &network.network().bonds()[kind];
+    let Parts { roles, coupling, activation, outer_count } = parts;
+    let outer_bound = (2.0 * coupling.outer_bound() + activation.outer_bound()) / thermal_ev;
     let outer_max: u32 = outer_count.iter().map(|o| o.1).sum();
-    let mut patterns = Vec::with_capacity(1 << roles.len());
-    let mut out = LocalTable {
+    let outer = |of: &Divided, scale: f64| {
+        (!of.outer.is_empty()).then(|| OuterTerms::new(network, bond.from, &of.outer, scale))
+    };
+    let patterns = (0..1usize << roles.len())
+        .map(|pattern| {
+            let bit = |k: usize| pattern >> k & 1 == 1;
+            let vacant: u32 = roles.iter().enumerate().filter(|r| !bit(r.0)).map(|r| r.1.1.common).sum();
+            let count: u32 = roles.iter().enumerate().filter(|r| bit(r.0)).map(|r| r.1.1.weight).sum();
+            let local = model.barrier(vacant, count);
+            let kra_ev = local.kra_ev + bond.activation.constant_ev + activation.inner(pattern);
+            let paths = local.paths * bond.activation.attempts;
+            let c = coupling.inner(pattern);
+            let slope = model.law(local.mechanism).slope_ev;
+            let count_bound = (-slope * f64::from(outer_max) / thermal_ev).max(0.0);
+            // ln of the largest product of activation and coupling, raised by more than its rounding.
+            let log_bound = paths.ln() + (2.0 * c - kra_ev) / thermal_ev + outer_bound + count_bound + 1e-9;
+            let entry = LocalEntry {
+                activation: paths * (-kra_ev / thermal_ev).exp(),
+                coupling: (2.0 * c / thermal_ev).exp(),
+                paths,
+                kra_ev,
+                tsh: local.mechanism == Mechanism::Tsh,
+            };
+            (entry, (log_bound / std::f64::consts::LN_2).ceil() as i32)
+        })
+        .collect();
+    let table = LocalTable {
         sites: roles.iter().map(|r| r.0).collect(),
         start: 0,
-        outer: None,
-        outer_count: None,
+        outer: outer(coupling, 2.0 / thermal_ev),
+        outer_activation: outer(activation, -1.0 / thermal_ev),
+        outer_count: (!outer_count.is_empty()).then(|| {
+            let sites: Vec<LatticeSite> = outer_count.iter().map(|o| o.0).collect();
+            let weights = outer_count.iter().map(|o| o.1).collect();
+            (weights, crate::network::indices(network.grid(), bond.from, &sites))
+        }),
         slopes_ev: [model.odh.slope_ev, model.tsh.slope_ev],
     };
-    for pattern in 0..1usize << roles.len() {
-        let bit = |k: usize| pattern >> k & 1 == 1;
-        let spin = |k: usize| if bit(k) { 1.0 } else { -1.0 };
-        let vacant: u32 = roles.iter().enumerate().filter(|r| !bit(r.0)).map(|r| r.1.1.common).sum();
-        let count: u32 = roles.iter().enumerate().filter(|r| bit(r.0)).map(|r| r.1.1.weight).sum();
-        let local = model.barrier(vacant, count);
-        let mut c = constant;
-        c += roles.iter().enumerate().map(|(k, r)| r.1.coupling * spin(k)).sum::<f64>();
-        c += inner.iter().map(|t| t.1 * t.0.iter().map(|k| spin(*k)).product::<f64>()).sum::<f64>();
-        let slope = model.law(local.mechanism).slope_ev;
-        let count_bound = (-slope * f64::from(outer_max) / thermal_ev).max(0.0);
-        // ln of the largest product of activation and coupling, raised by more than its rounding.
-        let log_bound =
-            local.paths.ln() + (2.0 * c - local.kra_ev) / thermal_ev + outer_bound + count_bound + 1e-9;
-        let entry = LocalEntry {
-            activation: local.paths * (-local.kra_ev / thermal_ev).exp(),
-            coupling: (2.0 * c / thermal_ev).exp(),
-            paths: local.paths,
-            kra_ev: local.kra_ev,
-            tsh: local.mechanism == Mechanism::Tsh,
-        };
-        patterns.push((entry, (log_bound / std::f64::consts::LN_2).ceil() as i32));
-    }
-    if !outer.is_empty() {
-        // e^(2 c prod sigma/kT) over sites that do not include the ends: the factor of a stencil one site short, inverted.
-        let longest = outer.iter().map(|t| t.0.len()).max().unwrap_or(0);
-        let stencils = (1..=longest)
-            .map(|others| {
-                let chosen: Vec<&Term> = outer.iter().filter(|t| t.0.len() == others).collect();
-                let factors = chosen
-                    .iter()
-                    .map(|t| {
-                        std::array::from_fn(|parity| {
-                            let sign = if (others - parity).is_multiple_of(2) { 1.0 } else { -1.0 };
-                            (2.0 * t.1 * sign / thermal_ev).exp()
-                        })
-                    })
-                    .collect();
-                let mut indices = Vec::new();
-                for cell in 0..grid.cells() {
-                    let start = cell * grid.basis() + from;
-                    for term in &chosen {
-                        indices.extend(term.0.iter().map(|s| grid.offset(start, *s) as u32));
-                    }
-                }
-                FactorStencil { others, factors, indices }
-            })
-            .collect();
-        out.outer = Some(OuterTerms(stencils));
-    }
-    if !outer_count.is_empty() {
-        let sites: Vec<LatticeSite> = outer_count.iter().map(|o| o.0).collect();
-        let weights = outer_count.iter().map(|o| o.1).collect();
-        out.outer_count = Some((weights, crate::network::indices(grid, from, &sites)));
-    }
-    (out, patterns)
+    (table, patterns)
 }

@@ -53,6 +53,14 @@ pub enum HoppingError {
         /// Index of the hop bond.
         bond: usize,
     },
+    /// Hops of a local expansion that the model cannot have.
+    #[error("kind {kind} of hops: {reason}")]
+    Event {
+        /// Index of the kind.
+        kind: usize,
+        /// What is wrong.
+        reason: String,
+    },
     /// No hop bond was found.
     #[error("no hop bond within {cutoff_angstrom} angstrom; widen the cutoff")]
     NoBonds {

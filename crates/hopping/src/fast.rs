@@ -412,10 +412,11 @@ impl<'a> FastEngine<'a> {
         let entry = &self.compiled.entries[self.filing.bonds[bond].entry as usize];
         let mut x = self.sites[a as usize].weight * self.sites[b as usize].weight * entry.coupling;
         let mut activation = entry.activation;
-        if table.outer.is_some() || table.outer_count.is_some() {
+        if table.reaches_out() {
             let cell = bond / self.network.types();
             let occupied = |s: u32| self.sites[s as usize].occupied;
             x *= table.outer_coupling(cell, occupied);
+            activation *= table.outer_activation(cell, occupied);
             let count = table.outer_occupied(cell, occupied);
             if count > 0 {
                 let slope = table.slopes_ev[usize::from(entry.tsh)];
@@ -500,10 +501,10 @@ impl<'a> FastEngine<'a> {
         let entry = &self.compiled.entries[self.filing.bonds[bond].entry as usize];
         let tsh = entry.tsh;
         let mut kra = entry.kra_ev;
-        if table.outer_count.is_some() {
-            let count =
-                table.outer_occupied(bond / self.network.types(), |s| self.sites[s as usize].occupied);
-            kra += table.slopes_ev[usize::from(tsh)] * f64::from(count);
+        if table.reaches_out() {
+            let (cell, occupied) = (bond / self.network.types(), |s: u32| self.sites[s as usize].occupied);
+            kra += table.slopes_ev[usize::from(tsh)] * f64::from(table.outer_occupied(cell, occupied));
+            kra -= self.compiled.thermal_ev * table.outer_activation(cell, occupied).ln();
         }
         if local.without_barrier {
             // |dE|/2 = kT |ln X| in place of E_KRA.

@@ -10,6 +10,7 @@ pub mod equilibrium;
 mod error;
 pub mod fast;
 pub mod gas;
+mod local_network;
 pub mod network;
 pub mod oracle;
 pub mod rates;
@@ -26,6 +27,7 @@ pub use engine::{Attempt, Engine, ReferenceEngine, Tracked};
 pub use equilibrium::{Equilibration, equilibrate, random_occupation};
 pub use error::HoppingError;
 pub use fast::FastEngine;
+pub use local_network::{BondActivation, EventKind};
 pub use network::{GridNetwork, HopBond, HopNetwork, HopShell};
 pub use oracle::{ExactTransport, Follow, exact_gas_transport, exact_transport};
 pub use rates::{
@@ -33,5 +35,7 @@ pub use rates::{
     audit_detailed_balance, bond_rate,
 };
 pub use trajectory::Trajectory;
-pub use transport::{Budget, Progress, TransportPoint, TransportRequest, transport_point};
+pub use transport::{
+    Budget, Progress, TransportPoint, TransportRequest, transport_point, transport_to_error,
+};
 pub use verdict::{Diffusivity, WithError};

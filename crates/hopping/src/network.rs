@@ -1,6 +1,6 @@
 //! Which sites an ion can hop between: bonds from the geometry of the lattice, their common neighbours and their surroundings.
 
-use crate::HoppingError;
+use crate::{BondActivation, HoppingError};
 use scalade_crystal::{LatticeSite, Matrix3, SiteGrid, inverse, norm, row_times};
 use scalade_handoff::{Bond, LatticeHamiltonian};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ pub struct HopBond {
     /// Hop neighbours of either end except the ends themselves, with their weight: 2 for a common neighbour, 1 otherwise.
     /// The count n of the barrier laws is the sum of the weights of the occupied ones.
     pub surroundings: Vec<(LatticeSite, u32)>,
+    /// What this bond's own surroundings add to the activation.
+    #[serde(default)]
+    pub activation: BondActivation,
 }
 
 /// The hop bonds of a lattice, one representative of each translation class.
@@ -43,7 +46,7 @@ pub struct HopNetwork {
     degree: Vec<usize>,
 }
 
-fn shifted(site: LatticeSite, by: [i32; 3]) -> LatticeSite {
+pub(crate) fn shifted(site: LatticeSite, by: [i32; 3]) -> LatticeSite {
     LatticeSite { cell: std::array::from_fn(|a| site.cell[a] + by[a]), ..site }
 }
 
@@ -131,6 +134,23 @@ impl HopNetwork {
         Ok(Self { lattice_angstrom, basis_fractional, bonds, degree })
     }
 
+    /// A network of given bonds.
+    pub(crate) fn of_bonds(
+        lattice_angstrom: Matrix3,
+        basis_fractional: Vec<[f64; 3]>,
+        bonds: Vec<HopBond>,
+    ) -> Result<Self, HoppingError> {
+        if bonds.is_empty() {
+            return Err(HoppingError::NoBonds { cutoff_angstrom: 0.0 });
+        }
+        let mut degree = vec![0; basis_fractional.len()];
+        for bond in &bonds {
+            degree[bond.from] += 1;
+            degree[bond.to.basis] += 1;
+        }
+        Ok(Self { lattice_angstrom, basis_fractional, bonds, degree })
+    }
+
     /// Lattice vectors as rows, angstrom.
     pub fn lattice_angstrom(&self) -> &Matrix3 {
         &self.lattice_angstrom
@@ -151,6 +171,13 @@ impl HopNetwork {
         self.degree.iter().all(|d| *d <= 2)
     }
 
+    /// An orthonormal basis of the space spanned by the lattice vectors that a walk along bonds can cross: three where the network is connected along all
+    /// directions, none where it falls into finite pieces. Diffusivities vanish outside of it.
+    pub fn span(&self) -> Vec<[f64; 3]> {
+        let joined: Vec<(usize, LatticeSite)> = self.bonds.iter().map(|b| (b.from, b.to)).collect();
+        crossed(&self.lattice_angstrom, self.basis_fractional.len(), &joined)
+    }
+
     /// The bonds in the form the energy kernel registers them: forward and backward of bond k are entries 2k and 2k + 1.
     pub fn directed(&self) -> Vec<Bond> {
         let mut out = Vec::with_capacity(2 * self.bonds.len());
@@ -161,6 +188,66 @@ impl HopNetwork {
         }
         out
     }
+}
+
+/// An orthonormal basis of the space spanned by the lattice vectors that a walk can cross which joins sublattices in cell (0, 0, 0) to sites.
+pub(crate) fn crossed(
+    lattice: &Matrix3,
+    sublattices: usize,
+    joined: &[(usize, LatticeSite)],
+) -> Vec<[f64; 3]> {
+    // In the graph of sublattices, a loop that does not close in space crosses the lattice vector it misses by.
+    let mut cell: Vec<Option<[i32; 3]>> = vec![None; sublattices];
+    let mut crossed: BTreeSet<[i32; 3]> = BTreeSet::new();
+    for start in 0..sublattices {
+        if cell[start].is_some() {
+            continue;
+        }
+        cell[start] = Some([0; 3]);
+        let mut open = vec![start];
+        while let Some(here) = open.pop() {
+            let at = cell[here].unwrap_or_default();
+            for (from, to) in joined {
+                let ends = [
+                    (*from == here).then_some((to.basis, to.cell)),
+                    (to.basis == here).then_some((*from, to.cell.map(|c| -c))),
+                ];
+                for (next, step) in ends.into_iter().flatten() {
+                    let there: [i32; 3] = std::array::from_fn(|a| at[a] + step[a]);
+                    match cell[next] {
+                        None => {
+                            cell[next] = Some(there);
+                            open.push(next);
+                        }
+                        Some(known) => {
+                            crossed.insert(std::array::from_fn(|a| there[a] - known[a]));
+                        }
+                    }
+                }
+            }
+        }
+    }
+    let vectors: Vec<[f64; 3]> = crossed.iter().map(|c| row_times(c.map(f64::from), lattice)).collect();
+    orthonormal(&vectors)
+}
+
+/// An orthonormal basis of the space that vectors span (Gram and Schmidt).
+fn orthonormal(vectors: &[[f64; 3]]) -> Vec<[f64; 3]> {
+    let mut out: Vec<[f64; 3]> = Vec::new();
+    for vector in vectors {
+        let mut rest = *vector;
+        for known in &out {
+            let along: f64 = rest.iter().zip(known).map(|(r, k)| r * k).sum();
+            for (r, k) in rest.iter_mut().zip(known) {
+                *r -= along * k;
+            }
+        }
+        let length = norm(rest);
+        if length > 1e-6 * norm(*vector) && length > 0.0 {
+            out.push(rest.map(|r| r / length));
+        }
+    }
+    out
 }
 
 fn undirected_bonds(near: &[Vec<Neighbour>]) -> Vec<HopBond> {
@@ -188,6 +275,7 @@ fn undirected_bonds(near: &[Vec<Neighbour>]) -> Vec<HopBond> {
                 vector_angstrom: *vector,
                 common,
                 surroundings: weights.into_iter().collect(),
+                activation: BondActivation::default(),
             });
         }
     }
@@ -224,7 +312,10 @@ impl GridNetwork {
             let end = grid.offset(bond.from, bond.to);
             let reversed = LatticeSite { cell: bond.to.cell.map(|c| -c), basis: bond.from };
             let back = grid.offset(bond.to.basis, reversed);
-            if end == bond.from || !pairs.insert((bond.from, end)) || !pairs.insert((bond.to.basis, back)) {
+            let mut around = bond.activation.terms.iter().flat_map(|t| &t.0);
+            let meets = around.any(|s| [bond.from, end].contains(&grid.offset(bond.from, *s)));
+            let twice = !pairs.insert((bond.from, end)) || !pairs.insert((bond.to.basis, back));
+            if end == bond.from || twice || meets {
                 return Err(HoppingError::GridTooSmall { dims: grid.dims(), bond: index });
             }
         }
@@ -283,6 +374,17 @@ impl GridNetwork {
     #[inline]
     pub fn incident(&self, site: usize) -> &[u32] {
         &self.incident[self.incident_start[site] as usize..self.incident_start[site + 1] as usize]
+    }
+
+    /// Activation that a bond has of its own (see [`BondActivation`]), eV, by straight summation.
+    pub fn own_activation_ev(&self, bond: usize, occupied: impl Fn(usize) -> bool) -> f64 {
+        let (cell, kind) = (bond / self.types(), bond % self.types());
+        let bond = &self.network.bonds[kind];
+        let start = cell * self.grid.basis() + bond.from;
+        let spin = |s: &LatticeSite| if occupied(self.grid.offset(start, *s)) { 1.0 } else { -1.0 };
+        let terms =
+            bond.activation.terms.iter().map(|(sites, c)| c * sites.iter().map(spin).product::<f64>());
+        bond.activation.constant_ev + terms.sum::<f64>()
     }
 
     /// Vacant common neighbours of a bond.

@@ -9,6 +9,7 @@
 //! system sum_s' pi w (phi_s - phi_s') = pi b is solved by conjugate gradients.
 
 use crate::gas::GasModel;
+use crate::rates::local_barrier;
 use crate::{GridNetwork, HoppingError, KraModel, RateParameters};
 use scalade_crystal::{LatticeSite, SiteGrid};
 use scalade_handoff::{LatticeEnergy, LatticeHamiltonian};
@@ -189,8 +190,7 @@ impl StateRates for NetworkRates<'_> {
             }
             let (from, to, sign) = if occupied[a] { (a, b, 1.0) } else { (b, a, -1.0) };
             let look = |s: usize| occupied[s];
-            let vacant = self.network.vacant_common(bond, look);
-            let local = self.model.barrier(vacant, self.network.occupied_surroundings(bond, look));
+            let local = local_barrier(self.network, self.model, bond, look);
             let delta = self.energy.flip(from) + self.energy.flip(to);
             self.energy.flip(to);
             self.energy.flip(from);

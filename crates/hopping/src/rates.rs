@@ -82,7 +82,7 @@ pub struct LocalBarrier {
     pub mechanism: Mechanism,
     /// Kinetically resolved activation, eV.
     pub kra_ev: f64,
-    /// Number of parallel paths m.
+    /// Number of parallel paths m, times the attempt frequency of the bond in units of that of the run.
     pub paths: f64,
 }
 
@@ -174,6 +174,20 @@ impl RateParameters {
     }
 }
 
+/// Barrier of a bond in its surroundings: what the laws say and what is its own.
+pub(crate) fn local_barrier(
+    network: &GridNetwork,
+    model: &KraModel,
+    bond: usize,
+    occupied: impl Fn(usize) -> bool + Copy,
+) -> LocalBarrier {
+    let mut local =
+        model.barrier(network.vacant_common(bond, occupied), network.occupied_surroundings(bond, occupied));
+    local.kra_ev += network.own_activation_ev(bond, occupied);
+    local.paths *= network.network().bonds()[bond % network.types()].activation.attempts;
+    local
+}
+
 /// The slow, readable rate of one bond in the present occupation: `None` unless exactly one end is occupied.
 /// Returns (occupied end, vacant end, rate in Hz, local barrier, energy change in eV).
 /// The energy kernel must have registered [`crate::HopNetwork::directed`].
@@ -191,8 +205,7 @@ pub fn bond_rate(
         _ => return None,
     };
     let occupied = |s: usize| energy.is_occupied(s);
-    let local =
-        model.barrier(network.vacant_common(bond, occupied), network.occupied_surroundings(bond, occupied));
+    let local = local_barrier(network, model, bond, occupied);
     let delta = energy.swap_delta_ev(2 * (bond % network.types()) + direction, from, to);
     Some((from, to, parameters.rate_hz(&local, delta), local, delta))
 }

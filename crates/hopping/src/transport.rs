@@ -274,6 +274,35 @@ pub fn transport_point(
     Ok(gather(request, ions, &replicas))
 }
 
+/// Most replicas of a point.
+const MOST_REPLICAS: u32 = 4096;
+
+/// Computes a point, and again with more hops while the relative errors of the traces of D* and D_J exceed the one wanted (0: any will do); the last run
+/// takes `most_hops` at most. What was spent in the end stands in the request.
+pub fn transport_to_error(
+    request: &mut TransportRequest<'_>,
+    wanted: f64,
+    most_hops: u64,
+    progress: &dyn Progress,
+) -> Result<TransportPoint, HoppingError> {
+    loop {
+        let point = transport_point(request, progress)?;
+        let missing = point.jump.relative_error().max(point.tracer.relative_error()) / wanted;
+        let single_file = matches!(point.tracer, Diffusivity::SubDiffusive { .. });
+        if wanted <= 0.0 || missing <= 1.0 || request.budget.hops >= most_hops || single_file {
+            return Ok(point);
+        }
+        // A point without a number needs longer windows, which more hops give.
+        let growth = (1.3 * missing * missing).clamp(2.0, 8.0).ceil() as u64;
+        request.budget.hops = request.budget.hops.saturating_mul(growth).min(most_hops);
+        if missing.is_finite() {
+            // Windows are long enough. What hops conserve, as the ions of a layer, differs between replicas: more of them are due, not longer ones.
+            let replicas = request.budget.replicas.saturating_mul(growth as u32);
+            request.budget.replicas = replicas.min(MOST_REPLICAS.max(request.budget.replicas));
+        }
+    }
+}
+
 fn gather(request: &TransportRequest<'_>, ions: usize, replicas: &[Replica<'_>]) -> TransportPoint {
     let trajectories = || replicas.iter().map(|r| r.prepared.engine.trajectory());
     let events = trajectories().map(Trajectory::events).sum::<u64>();

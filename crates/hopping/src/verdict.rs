@@ -55,6 +55,15 @@ pub enum Diffusivity {
 }
 
 impl Diffusivity {
+    /// Standard error of the trace relative to it: not finite without a tensor or where the trace is not positive. Components of a layered host share their
+    /// noise only weakly, so that their errors are added in quadrature.
+    pub fn relative_error(&self) -> f64 {
+        let Some(found) = self.tensor() else { return f64::INFINITY };
+        let trace: f64 = (0..3).map(|a| found.value_m2_s[a][a]).sum();
+        let error = (0..3).map(|a| found.std_m2_s[a][a].powi(2)).sum::<f64>().sqrt();
+        if trace > 0.0 { error / trace } else { f64::INFINITY }
+    }
+
     /// The tensor if there is one.
     pub fn tensor(&self) -> Option<&TensorWithError> {
         match self {

@@ -1,34 +1,29 @@
-//! `hop MODEL.toml`: transport of lattice gases, by kinetic Monte Carlo or by the master equation.
+//! `hop MODEL.toml`: transport of lattice gases, by kinetic Monte Carlo or by the master equation. Models of expansions are those of
+//! [`crate::rungs_hop_network`].
 //!
-//! Lengths are in nearest-neighbour distances, times in the unit of 1/rate. Tensors have one row for each dimension of the lattice. `jump` is D_J, from the
+//! Lengths are in nearest-neighbour distances (angstrom where the lattice comes from a file), times in the unit of 1/rate. Tensors have one row for each dimension of the lattice. `jump` is D_J, from the
 //! motion of all ions together; `chemical` is theta D_J with the thermodynamic factor theta = d(mu/kT)/d ln c; `haven_ratio` is tr D*/tr D_J;
 //! `correlation_factor` is tr D* over the trace of the uncorrelated part.
 
 use crate::error::ScaladeError;
-use crate::hop_file::HopFile;
+use crate::hop_file::{HopFile, HopLattice, HopSource};
+use crate::hop_theta::{Missing, SHARES, ThetaRequest, Told, by_levels, by_sampling, hard_core};
 use crate::orderings::read_text;
+use crate::rungs_hop_network;
+use crate::rungs_model::read_structure;
 use crate::runner::Failure;
 use scalade_crystal::Structure;
 use scalade_hopping::gas::{GasModel, GasRequest, GasTransport, conventional_cell, gas_transport};
 use scalade_hopping::{Diffusivity, ExactTransport, Follow, HoppingError, WithError, exact_gas_transport};
 use scalade_lattice::LatticeError;
 use scalade_lattice::model::exact::{Levels, MOST_STATES_LOG2};
-use scalade_lattice::model::{Condition, PairModel, RunSettings, SampledPoint, Variables, sample};
+use scalade_lattice::model::{Condition, PairModel, RunSettings, Variables, sample};
 use scalade_numerics::cpu_seconds;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Diffusivities leave the hopping crate in 10^-20 of the squared unit length.
-const UNIT: f64 = 1e20;
-/// Standard errors by which the two estimates of the thermodynamic factor may differ.
-const LARGEST_DISAGREEMENT: f64 = 5.0;
-/// Moves of the sampling behind a thermodynamic factor.
-const MOST_MOVES: u64 = 2_000_000_000;
-/// By how much the step of the chemical potential may be cut where its curve bends.
-const SMALLEST_STEP: f64 = 15.0;
-/// Steps towards the chemical potential of a concentration.
-const MOST_STEPS: usize = 60;
-
+/// Diffusivities leave the hopping crate in 10^-20 of the squared unit length: m^2 for angstrom.
+pub(crate) const UNIT: f64 = 1e20;
 fn refused(error: &HoppingError) -> ScaladeError {
     ScaladeError::input(error.to_string())
 }
@@ -37,41 +32,18 @@ fn lattice(error: &LatticeError) -> ScaladeError {
     ScaladeError::input(error.to_string())
 }
 
-/// Shares of the standard error asked for that D_J and theta may have, so that theta D_J keeps it: 0.8^2 + 0.6^2 = 1.
-const SHARES: [f64; 2] = [0.8, 0.6];
-
-/// A number with its standard error, or why there is none.
-type Told = Result<WithError, Missing>;
-
-/// Why a number is missing.
-#[derive(Clone, Debug)]
-enum Missing {
-    /// It does not exist or is not worked out for this box.
-    Absent(String),
-    /// Two ways to it disagree, or its error was not reached.
-    Failed(String),
-}
-
-impl Missing {
-    fn reason(&self) -> &str {
-        match self {
-            Self::Absent(reason) | Self::Failed(reason) => reason,
-        }
-    }
-}
-
-fn told(of: &Told) -> Value {
+pub(crate) fn told(of: &Told) -> Value {
     match of {
         Ok(known) => json!({ "value": known.value, "std_error": known.std }),
         Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
     }
 }
 
-fn cut(tensor: &[[f64; 3]; 3], dimensions: usize, scale: f64) -> Vec<Vec<f64>> {
+pub(crate) fn cut(tensor: &[[f64; 3]; 3], dimensions: usize, scale: f64) -> Vec<Vec<f64>> {
     tensor[..dimensions].iter().map(|row| row[..dimensions].iter().map(|v| v * scale).collect()).collect()
 }
 
-fn diffusivity(of: &Diffusivity, dimensions: usize) -> Value {
+pub(crate) fn diffusivity(of: &Diffusivity, dimensions: usize) -> Value {
     match of {
         Diffusivity::Converged { tensor, degrees_of_freedom, window_s } => json!({
             "value": cut(&tensor.value_m2_s, dimensions, UNIT),
@@ -92,7 +64,7 @@ fn diffusivity(of: &Diffusivity, dimensions: usize) -> Value {
 }
 
 /// theta D_J with both errors.
-fn chemical(jump: &Diffusivity, theta: &Told, dimensions: usize) -> Value {
+pub(crate) fn chemical(jump: &Diffusivity, theta: &Told, dimensions: usize) -> Value {
     let Diffusivity::Converged { tensor, .. } = jump else { return diffusivity(jump, dimensions) };
     let Ok(factor) = theta else {
         let reason = theta.as_ref().err().map(Missing::reason);
@@ -114,162 +86,145 @@ fn chemical(jump: &Diffusivity, theta: &Told, dimensions: usize) -> Value {
     })
 }
 
-/// The model of the lattice rung for the same box.
-fn pair_model(file: &HopFile) -> Result<PairModel, ScaladeError> {
-    let (vectors, basis) = conventional_cell(file.lattice);
-    let structure = Structure::new(vectors, vec!["X".to_string(); basis.len()], basis)
-        .map_err(|e| ScaladeError::internal(e.to_string()))?;
-    let mut dims = [1; 3];
-    dims[..file.size.len()].copy_from_slice(&file.size);
-    PairModel::new(&structure, file.size.len(), dims, Variables::Occupation, &file.pairs)
-        .map_err(|e| lattice(&e))
+/// A lattice gas with what the sampling of its thermodynamics needs.
+struct Gas {
+    model: GasModel,
+    /// The cell with its sites, as `size` counts it.
+    cell: Structure,
+    size: Vec<usize>,
+    /// kT.
+    pairs: Vec<f64>,
+    /// Directions along which ions can go.
+    span: Vec<[f64; 3]>,
+    /// What results call the lattice.
+    name: String,
+    from_file: bool,
 }
 
-/// theta = d(mu/kT)/d ln c = <N>/var N in the semi-grand ensemble at the chemical potential where <N> is the number of ions, and from the difference of
-/// chemical potentials between neighbouring concentrations. The two must agree.
-fn thermodynamic_factor(file: &HopFile, model: &GasModel, ions: usize) -> Result<Told, ScaladeError> {
-    let concentration = ions as f64 / model.sites() as f64;
-    if model.is_hard_core() {
-        return Ok(Ok(WithError { value: 1.0 / (1.0 - concentration), std: 0.0 }));
+impl Gas {
+    fn build(
+        file: &HopFile,
+        place: &HopLattice,
+        pairs: &[f64],
+        rate: f64,
+        path: &Path,
+    ) -> Result<Self, ScaladeError> {
+        let (cell, name) = match place {
+            HopLattice::Named(named) => {
+                let (vectors, basis) = conventional_cell(*named);
+                let symbols = vec!["X".to_string(); basis.len()];
+                let cell = Structure::new(vectors, symbols, basis)
+                    .map_err(|e| ScaladeError::internal(e.to_string()))?;
+                (cell, named.name().to_string())
+            }
+            HopLattice::Structure { file, sites } => {
+                let beside = path.parent().unwrap_or(Path::new("")).join(file);
+                (chosen_sites(&read_structure(&beside)?, sites, file)?, file.clone())
+            }
+        };
+        let mut dims = [1; 3];
+        dims[..file.size.len()].copy_from_slice(&file.size);
+        let (vectors, basis) = (*cell.lattice_angstrom(), cell.fractional().to_vec());
+        let model =
+            GasModel::new(vectors, basis, file.size.len(), dims, pairs, rate).map_err(|e| refused(&e))?;
+        let span = model.span();
+        if span.is_empty() {
+            return Err(ScaladeError::input(NOWHERE));
+        }
+        let from_file = matches!(place, HopLattice::Structure { .. });
+        Ok(Self { model, cell, size: file.size.clone(), pairs: pairs.to_vec(), span, name, from_file })
     }
-    let pairs = pair_model(file)?;
+
+    /// The model of the lattice rung for the same box.
+    fn pair_model(&self) -> Result<PairModel, ScaladeError> {
+        let mut dims = [1; 3];
+        dims[..self.size.len()].copy_from_slice(&self.size);
+        PairModel::new(&self.cell, self.size.len(), dims, Variables::Occupation, &self.pairs)
+            .map_err(|e| lattice(&e))
+    }
+}
+
+/// The atoms of a structure that are sites.
+fn chosen_sites(structure: &Structure, sites: &[String], file: &str) -> Result<Structure, ScaladeError> {
+    if sites.is_empty() {
+        return Ok(structure.clone());
+    }
+    let symbols = structure.species();
+    if let Some(absent) = sites.iter().find(|s| !symbols.contains(s)) {
+        return Err(ScaladeError::input(format!("[lattice] sites: {file} holds no atom {absent}")));
+    }
+    let kept = || (0..symbols.len()).filter(|k| sites.contains(&symbols[*k]));
+    let positions = kept().map(|k| structure.fractional()[k]).collect();
+    Structure::new(*structure.lattice_angstrom(), kept().map(|k| symbols[k].clone()).collect(), positions)
+        .map_err(|e| ScaladeError::input(format!("{file}: {e}")))
+}
+
+/// theta by sampling the same lattice.
+fn thermodynamic_factor(file: &HopFile, gas: &Gas, ions: usize) -> Result<Told, ScaladeError> {
+    let concentration = ions as f64 / gas.model.sites() as f64;
+    if gas.model.is_hard_core() {
+        return Ok(Ok(hard_core(concentration)));
+    }
+    let pairs = gas.pair_model()?;
     let run = |mus: &[f64], precision: f64, most_moves: u64| {
         let conditions: Vec<Condition> = mus.iter().map(|mu| Condition { kt: 1.0, mu: *mu }).collect();
         let settings = RunSettings { precision, seed: file.seed, most_moves, ..RunSettings::default() };
         sample(&pairs, &conditions, &settings).map_err(|e| lattice(&e))
     };
-    // Newton's steps with the spread of the composition as slope, held in a bracket that begins with the reach of the mean field.
-    let reach: f64 =
-        file.pairs.iter().zip(pairs.shells()).map(|(j, s)| j.abs() * s.neighbours[0].len() as f64).sum();
-    let ideal = (concentration / (1.0 - concentration)).ln();
-    let (mut low, mut high) = (ideal - reach - 1.0, ideal + reach + 1.0);
-    let minority = concentration.min(1.0 - concentration);
-    let mut mu = 0.5 * (low + high);
-    let mut half = 0.0;
-    for _ in 0..MOST_STEPS {
-        let point = &run(&[mu], 1e-3, MOST_MOVES / 100)?[0];
-        let (c, spread) = (point.summary.concentration, point.summary.variance.value.max(1e-12));
-        let missing = concentration - c.value;
-        // Three points a twentieth of the minority apart, the middle one close to where it is wanted.
-        half = 0.05 * minority / spread;
-        if missing.abs() < 0.01 * minority + 2.0 * c.error {
-            break;
-        }
-        if missing > 0.0 {
-            low = mu;
-        } else {
-            high = mu;
-        }
-        let step = mu + missing / spread;
-        mu = if step > low && step < high { step } else { 0.5 * (low + high) };
-    }
-    let whole = half;
-    let mut precision = 5e-4;
-    // Doublings of the precision and halvings of the step.
-    for _ in 0..10 {
-        let points = run(&[mu - half, mu, mu + half], precision, MOST_MOVES)?;
-        let found = two_estimates(&points, half, concentration);
-        let Ok((by_fluctuation, by_difference)) = found else {
-            return Ok(Err(found.err().unwrap_or_else(|| Missing::Failed("no estimate".into()))));
-        };
-        let error = by_fluctuation.std.hypot(by_difference.std);
-        let gap = (by_fluctuation.value - by_difference.value) / error;
-        let disagree = gap.abs() > LARGEST_DISAGREEMENT;
-        if by_fluctuation.std > SHARES[1] * file.standard_error * by_fluctuation.value {
-            precision *= 0.5;
-        } else if !disagree {
-            return Ok(Ok(by_fluctuation));
-        } else if half * SMALLEST_STEP > whole {
-            // The curve bends within the step, as near an order: a shorter one tells bending from disagreement.
-            half *= 0.5;
-        } else {
-            return Ok(Err(Missing::Failed(format!(
-                "fluctuations give a thermodynamic factor of {:.4}({:.4}), the change of the chemical potential {:.4}({:.4}): they disagree by {gap:.1} standard errors; the box may hold two phases",
-                by_fluctuation.value, by_fluctuation.std, by_difference.value, by_difference.std
-            ))));
-        }
-    }
-    Ok(Err(Missing::Failed(format!(
-        "the thermodynamic factor did not reach a standard error of {:e}; raise standard_error",
-        SHARES[1] * file.standard_error
-    ))))
-}
-
-/// c/var N, and d mu/d ln c of the curve through three points, both interpolated to the concentration asked for.
-fn two_estimates(
-    points: &[SampledPoint],
-    half: f64,
-    concentration: f64,
-) -> Result<(WithError, WithError), Missing> {
-    let [below, middle, above] = points else {
-        return Err(Missing::Failed("three points are due".into()));
-    };
-    let c = [below, middle, above].map(|p| p.summary.concentration);
-    let variance = [below, middle, above].map(|p| p.summary.variance);
-    let slack = 5.0 * c[1].error + 0.01 * (c[2].value - c[0].value).abs();
-    if concentration < c[0].value - slack || concentration > c[2].value + slack {
-        return Err(Missing::Absent(format!(
-            "no chemical potential gives the concentration {concentration:.4} in one phase (nearest {:.4}): the ions separate, and theta is not positive within the gap",
-            c[1].value
-        )));
-    }
-    if !(c[0].value < c[1].value && c[1].value < c[2].value) || variance.iter().any(|v| v.value <= 0.0) {
-        return Err(Missing::Failed("the concentration does not rise with the chemical potential".into()));
-    }
-    // Weights of Lagrange's polynomial in c and of its derivative.
-    let others = |k: usize| [c[(k + 1) % 3].value, c[(k + 2) % 3].value];
-    let norm = |k: usize| others(k).map(|o| c[k].value - o).iter().product::<f64>();
-    let weight = |k: usize| others(k).map(|o| concentration - o).iter().product::<f64>() / norm(k);
-    let slope = |k: usize| others(k).map(|o| concentration - o).iter().sum::<f64>() / norm(k);
-    let sum = |of: &dyn Fn(usize) -> f64| (0..3).map(of).sum::<f64>();
-    let spread = sum(&|k| weight(k) * variance[k].value);
-    let spread_error = sum(&|k| (weight(k) * variance[k].error).powi(2)).sqrt();
-    let fluctuation =
-        WithError { value: concentration / spread, std: concentration * spread_error / spread.powi(2) };
-    let mus = [-half, 0.0, half];
-    let derivative = sum(&|k| slope(k) * mus[k]);
-    // An error of c at a point moves mu there by d mu/dc times it.
-    let error = sum(&|k| (slope(k) * derivative * c[k].error).powi(2)).sqrt();
-    let difference = WithError { value: concentration * derivative, std: concentration * error };
-    Ok((fluctuation, difference))
+    // As far as the mean field reaches.
+    let reach =
+        gas.pairs.iter().zip(pairs.shells()).map(|(j, s)| j.abs() * s.neighbours[0].len() as f64).sum();
+    let request = ThetaRequest { concentration, reach, shift: 0.0, standard_error: file.standard_error };
+    by_sampling(&request, &run)
 }
 
 /// The same from all states of a small box.
-fn exact_factor(file: &HopFile, model: &GasModel, ions: usize) -> Result<Told, ScaladeError> {
-    let concentration = ions as f64 / model.sites() as f64;
-    if model.is_hard_core() {
-        return Ok(Ok(WithError { value: 1.0 / (1.0 - concentration), std: 0.0 }));
+fn exact_factor(gas: &Gas, ions: usize) -> Result<Told, ScaladeError> {
+    let sites = gas.model.sites();
+    let concentration = ions as f64 / sites as f64;
+    if gas.model.is_hard_core() {
+        return Ok(Ok(hard_core(concentration)));
     }
-    if model.sites() > MOST_STATES_LOG2 {
-        return Ok(Err(Missing::Absent(format!(
-            "{} sites have more states than the 2^{MOST_STATES_LOG2} that are summed up for the thermodynamic factor",
-            model.sites()
-        ))));
+    if sites > MOST_STATES_LOG2 {
+        return Ok(Err(too_many_states(sites, MOST_STATES_LOG2)));
     }
-    let levels = Levels::enumerate(&pair_model(file)?).map_err(|e| lattice(&e))?;
-    let (mut low, mut high) = (-1e3, 1e3);
-    for _ in 0..200 {
-        let mu = 0.5 * (low + high);
-        if levels.at(1.0, mu).concentration < concentration {
-            low = mu;
-        } else {
-            high = mu;
-        }
-    }
-    let at = levels.at(1.0, 0.5 * (low + high));
-    Ok(Ok(WithError { value: at.concentration / at.variance, std: 0.0 }))
+    let levels = Levels::enumerate(&gas.pair_model()?).map_err(|e| lattice(&e))?;
+    Ok(Ok(by_levels(&levels, concentration, 1e3)))
 }
 
-fn header(file: &HopFile, model: &GasModel, ions: usize) -> Value {
-    let sites = model.sites();
-    json!({
-        "lattice": file.lattice.name(), "dimensions": model.dimensions(), "sites": sites, "particles": ions,
-        "vacancies": sites - ions, "concentration": ions as f64 / sites as f64, "seed": file.seed,
-        "length_unit": "nearest-neighbour distance", "time_unit": "inverse of the unit of rate", "warnings": model.warnings(),
+pub(crate) fn too_many_states(sites: usize, limit_log2: usize) -> Missing {
+    Missing::Absent(format!(
+        "{sites} sites have more states than the 2^{limit_log2} that are summed up for the thermodynamic factor"
+    ))
+}
+
+/// Why all diffusivities of a model would be 0.
+pub(crate) const NOWHERE: &str = "the hops join sites in finite groups only: no ion gets anywhere, all diffusivities are 0; add kinds of hops, widen [hops] within, or check the structure";
+
+/// Where diffusivities are 0, if anywhere.
+pub(crate) fn across(span: &[[f64; 3]], dimensions: usize) -> Option<String> {
+    let s = if span.len() == 1 { "" } else { "s" };
+    (span.len() < dimensions).then(|| {
+        format!(
+            "the hops cross the crystal along {} direction{s} only: diffusivities across are 0",
+            span.len()
+        )
     })
 }
 
-fn extend(document: &mut Value, more: Value) {
+fn header(file: &HopFile, gas: &Gas, ions: usize) -> Value {
+    let sites = gas.model.sites();
+    let warnings: Vec<String> =
+        gas.model.warnings().iter().cloned().chain(across(&gas.span, gas.model.dimensions())).collect();
+    json!({
+        "lattice": gas.name, "dimensions": gas.model.dimensions(), "sites": sites, "particles": ions,
+        "vacancies": sites - ions, "concentration": ions as f64 / sites as f64, "seed": file.seed,
+        "length_unit": if gas.from_file { "angstrom" } else { "nearest-neighbour distance" },
+        "time_unit": "inverse of the unit of rate", "warnings": warnings,
+    })
+}
+
+pub(crate) fn extend(document: &mut Value, more: Value) {
     if let (Value::Object(map), Value::Object(more)) = (document, more) {
         map.extend(more);
     }
@@ -278,55 +233,60 @@ fn extend(document: &mut Value, more: Value) {
 /// Reads and runs a model file. A run that misses its standard error is a [`Failure::Partial`] that holds the document.
 pub fn hop_model(path: &Path, exact: bool, jobs: Option<usize>) -> Result<Value, Failure> {
     let file = HopFile::parse(&read_text(path)?, &path.display().to_string())?;
-    let model = GasModel::named(file.lattice, &file.size, &file.pairs, file.rate).map_err(|e| refused(&e))?;
-    let ions = file.ions(model.sites())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build();
     let pool = pool.map_err(|e| ScaladeError::internal(e.to_string()))?;
-    pool.install(|| {
-        if exact || file.exact {
-            by_master_equation(&file, &model, ions)
-        } else {
-            sampled(&file, &model, ions)
+    pool.install(|| match &file.source {
+        HopSource::Network { .. } => rungs_hop_network::run(&file, path, exact || file.exact),
+        HopSource::Gas { lattice, pairs, rate } => {
+            let gas = Gas::build(&file, lattice, pairs, *rate, path)?;
+            let ions = file.ions(gas.model.sites())?;
+            if exact || file.exact {
+                by_master_equation(&file, &gas, ions)
+            } else {
+                sampled(&file, &gas, ions)
+            }
         }
     })
 }
 
-fn by_master_equation(file: &HopFile, model: &GasModel, ions: usize) -> Result<Value, Failure> {
-    let dimensions = model.dimensions();
+fn by_master_equation(file: &HopFile, gas: &Gas, ions: usize) -> Result<Value, Failure> {
+    let model = &gas.model;
     let all = exact_gas_transport(model, ions, Follow::All).map_err(|e| refused(&e))?;
     let one = exact_gas_transport(model, ions, Follow::One).map_err(|e| refused(&e))?;
-    let theta = exact_factor(file, model, ions)?;
+    let theta = exact_factor(gas, ions)?;
+    let mut document = header(file, gas, ions);
+    extend(&mut document, exactly(&all, &one, &theta, model.dimensions()));
+    Ok(document)
+}
+
+/// What the master equation tells; lengths squared over times as they are.
+pub(crate) fn exactly(all: &ExactTransport, one: &ExactTransport, theta: &Told, dimensions: usize) -> Value {
     let trace = |m: &[[f64; 3]; 3]| m[0][0] + m[1][1] + m[2][2];
     let tensor = |m: &[[f64; 3]; 3], scale: f64| json!({ "value": cut(m, dimensions, scale), "std_error": vec![vec![0.0; dimensions]; dimensions], "verdict": "exact" });
     let sure = |value: f64| json!({ "value": value, "std_error": 0.0 });
     let ratio = |of: &ExactTransport| trace(&of.diffusivity) / trace(&of.uncorrelated);
-    let mut document = header(file, model, ions);
-    extend(
-        &mut document,
-        json!({
-            "engine": "master equation",
-            "tracer": tensor(&one.diffusivity, 1.0),
-            "jump": tensor(&all.diffusivity, 1.0),
-            "chemical": match &theta {
-                Ok(factor) => tensor(&all.diffusivity, factor.value),
-                Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
-            },
-            "uncorrelated": tensor(&all.uncorrelated, 1.0),
-            "correlation_factor": sure(ratio(&one)),
-            "collective_correlation_factor": sure(ratio(&all)),
-            "haven_ratio": sure(trace(&one.diffusivity) / trace(&all.diffusivity)),
-            "thermodynamic_factor": told(&theta),
-            "states": all.states + one.states,
-            "converged": true,
-        }),
-    );
-    Ok(document)
+    json!({
+        "engine": "master equation",
+        "tracer": tensor(&one.diffusivity, 1.0),
+        "jump": tensor(&all.diffusivity, 1.0),
+        "chemical": match theta {
+            Ok(factor) => tensor(&all.diffusivity, factor.value),
+            Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
+        },
+        "uncorrelated": tensor(&all.uncorrelated, 1.0),
+        "correlation_factor": sure(ratio(one)),
+        "collective_correlation_factor": sure(ratio(all)),
+        "haven_ratio": sure(trace(&one.diffusivity) / trace(&all.diffusivity)),
+        "thermodynamic_factor": told(theta),
+        "states": all.states + one.states,
+        "converged": true,
+    })
 }
 
-fn sampled(file: &HopFile, model: &GasModel, ions: usize) -> Result<Value, Failure> {
+fn sampled(file: &HopFile, gas: &Gas, ions: usize) -> Result<Value, Failure> {
     let start = cpu_seconds();
     let request = GasRequest {
-        model,
+        model: &gas.model,
         ions,
         standard_error: SHARES[0] * file.standard_error,
         most_hops: file.most_events,
@@ -335,17 +295,27 @@ fn sampled(file: &HopFile, model: &GasModel, ions: usize) -> Result<Value, Failu
     };
     let found = gas_transport(&request, &()).map_err(|e| refused(&e))?;
     let seconds = (cpu_seconds() - start).max(1e-9);
-    let theta = thermodynamic_factor(file, model, ions)?;
-    let mut document = header(file, model, ions);
-    extend(&mut document, told_by(&found, &theta, model.dimensions(), seconds));
+    let theta = thermodynamic_factor(file, gas, ions)?;
+    let mut document = header(file, gas, ions);
+    extend(&mut document, told_by(&found, &theta, gas.model.dimensions(), seconds));
+    finished(document, found.reached, found.events, file.standard_error, &theta)
+}
+
+/// The document, as a partial result where an error was missed.
+pub(crate) fn finished(
+    mut document: Value,
+    reached: bool,
+    events: u64,
+    standard_error: f64,
+    theta: &Told,
+) -> Result<Value, Failure> {
     let mut problems = Vec::new();
-    if !found.reached {
+    if !reached {
         problems.push(format!(
-            "{} hops did not bring the errors to {:e}; raise max_events or standard_error",
-            found.events, file.standard_error
+            "{events} hops did not bring the errors to {standard_error:e}; raise max_events or standard_error"
         ));
     }
-    if let Err(Missing::Failed(reason)) = &theta {
+    if let Err(Missing::Failed(reason)) = theta {
         problems.push(reason.clone());
     }
     if problems.is_empty() {

@@ -119,7 +119,7 @@ struct Body {
 }
 
 /// A model on its box.
-enum Model {
+pub(crate) enum Model {
     Pairs(PairModel),
     Expansion {
         energy: Box<LatticeEnergy>,
@@ -158,24 +158,8 @@ fn build(file: &ModelFile, path: &Path) -> Result<Model, ScaladeError> {
             let input = |e: &dyn std::fmt::Display| ScaladeError::input(format!("{}: {e}", path.display()));
             let expansion: LatticeHamiltonian =
                 serde_json::from_str(&read_text(&path)?).map_err(|e| input(&e))?;
-            expansion.check().map_err(|e| input(&e))?;
             let dims = [file.size[0], file.size[1], file.size[2]];
-            let grid = SiteGrid::new(dims, expansion.basis_fractional.len()).map_err(|e| input(&e))?;
-            let per_cell: usize = expansion.orbits.iter().map(|o| o.order * o.clusters.len()).sum();
-            if grid.cells().saturating_mul(per_cell.max(1)) > MOST_TERMS {
-                return Err(input(&format!(
-                    "{} cells with {per_cell} cluster sites each are more than {MOST_TERMS} terms; use a smaller size",
-                    grid.cells()
-                )));
-            }
-            let weights = expansion.orbits.iter().zip(&expansion.coefficients_ev[1..]);
-            let widest: f64 = weights.map(|(o, c)| 2.0 * c.abs() * (o.order * o.clusters.len()) as f64).sum();
-            let energy = LatticeEnergy::new(&expansion, &expansion.coefficients_ev, grid, &[])
-                .map_err(|e| input(&e))?;
-            let counted =
-                SpinExpansion::new(&expansion, &expansion.coefficients_ev, grid).map_err(|e| input(&e))?;
-            let counted = counted.filter(Multispin::suits).map(Box::new);
-            Ok(Model::Expansion { energy: Box::new(energy), widest, counted })
+            expansion_model(&expansion, &expansion.coefficients_ev, dims).map_err(|e| input(&e))
         }
         (EnergySource::Pairs { .. }, LatticeSource::Expansion) => {
             Err(ScaladeError::internal("a lattice without a source"))
@@ -183,8 +167,32 @@ fn build(file: &ModelFile, path: &Path) -> Result<Model, ScaladeError> {
     }
 }
 
+/// An expansion on a box, its energies in the unit of the coefficients.
+pub(crate) fn expansion_model(
+    expansion: &LatticeHamiltonian,
+    coefficients: &[f64],
+    dims: [usize; 3],
+) -> Result<Model, ScaladeError> {
+    let input = |e: &dyn std::fmt::Display| ScaladeError::input(e.to_string());
+    expansion.check().map_err(|e| input(&e))?;
+    let grid = SiteGrid::new(dims, expansion.basis_fractional.len()).map_err(|e| input(&e))?;
+    let per_cell: usize = expansion.orbits.iter().map(|o| o.order * o.clusters.len()).sum();
+    if grid.cells().saturating_mul(per_cell.max(1)) > MOST_TERMS {
+        return Err(input(&format!(
+            "{} cells with {per_cell} cluster sites each are more than {MOST_TERMS} terms; use a smaller size",
+            grid.cells()
+        )));
+    }
+    let weights = expansion.orbits.iter().zip(coefficients.iter().skip(1));
+    let widest: f64 = weights.map(|(o, c)| 2.0 * c.abs() * (o.order * o.clusters.len()) as f64).sum();
+    let energy = LatticeEnergy::new(expansion, coefficients, grid, &[]).map_err(|e| input(&e))?;
+    let counted = SpinExpansion::new(expansion, coefficients, grid).map_err(|e| input(&e))?;
+    let counted = counted.filter(Multispin::suits).map(Box::new);
+    Ok(Model::Expansion { energy: Box::new(energy), widest, counted })
+}
+
 /// A structure from a JSON file of frames, or a POSCAR.
-fn read_structure(path: &Path) -> Result<scalade_crystal::Structure, ScaladeError> {
+pub(crate) fn read_structure(path: &Path) -> Result<scalade_crystal::Structure, ScaladeError> {
     let name = path.display().to_string();
     let text = read_text(path)?;
     let input = |e: scalade_formats::FormatError| ScaladeError::input(e.to_string());
@@ -224,9 +232,9 @@ fn header(file: &ModelFile, model: &Model) -> Value {
 }
 
 /// Largest box of an expansion that is enumerated (its states are listed one by one).
-const MOST_EXPANSION_SITES: usize = 24;
+pub(crate) const MOST_EXPANSION_SITES: usize = 24;
 
-fn levels(model: &Model) -> Result<Option<Levels>, ScaladeError> {
+pub(crate) fn levels(model: &Model) -> Result<Option<Levels>, ScaladeError> {
     match model {
         Model::Pairs(pairs) if pairs.sites() <= MOST_STATES_LOG2 => {
             Levels::enumerate(pairs).map(Some).map_err(|e| refused(&e))
@@ -342,7 +350,7 @@ fn grand(points: &[(f64, Law)]) -> Option<Vec<Condition>> {
         .collect()
 }
 
-fn sample_all(
+pub(crate) fn sample_all(
     model: &Model,
     points: &[(f64, Law)],
     settings: &RunSettings,

@@ -206,6 +206,13 @@ impl GasModel {
         self.hops.iter().all(|list| list.len() <= 2)
     }
 
+    /// An orthonormal basis of the space spanned by the lattice vectors that ions can cross, as [`crate::HopNetwork::span`].
+    pub fn span(&self) -> Vec<[f64; 3]> {
+        let of = |(from, list): (usize, &Vec<GasHop>)| list.iter().map(|h| (from, h.to)).collect::<Vec<_>>();
+        let joined: Vec<(usize, LatticeSite)> = self.hops.iter().enumerate().flat_map(of).collect();
+        crate::network::crossed(&self.lattice, self.basis.len(), &joined)
+    }
+
     /// Length of a hop.
     pub fn hop_length(&self) -> f64 {
         self.hops.iter().flatten().map(|h| norm(h.vector)).fold(f64::INFINITY, f64::min)

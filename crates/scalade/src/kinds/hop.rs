@@ -9,7 +9,7 @@ use scalade_handoff::{
 };
 use scalade_hopping::{
     Budget, GridNetwork, HopNetwork, HopShell, HoppingError, KraFit, RateParameters, TransportPoint,
-    TransportRequest, arrhenius, transport_point,
+    TransportRequest, arrhenius, transport_to_error,
 };
 use scalade_record::{Scale, Uncertainty};
 use scalade_study::{
@@ -20,9 +20,6 @@ use serde::{Deserialize, Serialize};
 
 /// By how much the hops of a point may grow towards the error wanted.
 const MOST_GROWTH: u64 = 64;
-
-/// Most replicas of a point.
-const MOST_REPLICAS: u32 = 4096;
 
 /// Which ladder a point belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,7 +60,7 @@ impl Default for HopKind {
         let compositions = serde_json::json!([0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.88, 0.94, 0.97]);
         let spec = KindSpec::new(
             "hop",
-            4,
+            5,
             Scale::Lattice,
             "Kinetic Monte Carlo: tracer and jump diffusivity tensors",
         )
@@ -218,35 +215,12 @@ impl StepKind for HopKind {
                 seed,
                 stream: job.stream,
             };
-            let point = sampled(&mut request, wanted, shared)?;
+            let most = request.budget.hops.saturating_mul(MOST_GROWTH);
+            let point = transport_to_error(&mut request, wanted, most, &Watch(shared));
+            let point = point.map_err(|e| hopping_failure(&e, shared))?;
             Ok(HopPoint { ladder: job.ladder, point })
         })?;
         assemble(context, &temperatures, &points, &jobs)
-    }
-}
-
-/// Runs a point, and again with more hops while its errors exceed the one wanted (0: any will do).
-fn sampled(
-    request: &mut TransportRequest<'_>,
-    wanted: f64,
-    shared: &Shared,
-) -> Result<TransportPoint, StepFailure> {
-    let most = request.budget.hops.saturating_mul(MOST_GROWTH);
-    loop {
-        let point = transport_point(request, &Watch(shared)).map_err(|e| hopping_failure(&e, shared))?;
-        // A point without a number needs longer windows, which more hops give.
-        let error = |d| tensor(d).map_or(f64::INFINITY, |(_, error)| error);
-        let missing = error(&point.jump).max(error(&point.tracer)) / wanted;
-        if wanted <= 0.0 || missing <= 1.0 || request.budget.hops >= most {
-            return Ok(point);
-        }
-        let growth = (1.3 * missing * missing).clamp(2.0, 8.0).ceil() as u64;
-        request.budget.hops = request.budget.hops.saturating_mul(growth).min(most);
-        if missing.is_finite() {
-            // Windows are long enough. What hops conserve, as the ions of a layer, differs between replicas: more of them are due, not longer ones.
-            request.budget.replicas =
-                request.budget.replicas.saturating_mul(growth as u32).min(MOST_REPLICAS);
-        }
     }
 }
 
@@ -373,9 +347,7 @@ pub struct HopDetail {
 fn tensor(d: &scalade_hopping::Diffusivity) -> Option<(SymmetricTensor, f64)> {
     let found = d.tensor()?;
     let value = SymmetricTensor::from_full(found.value_m2_s);
-    // Error of the trace: components of a layered host share their noise only weakly, so their errors are added in quadrature.
-    let error = (0..3).map(|i| found.std_m2_s[i][i].powi(2)).sum::<f64>().sqrt();
-    (value.trace() > 0.0).then(|| (value, error / value.trace()))
+    (value.trace() > 0.0).then(|| (value, d.relative_error()))
 }
 
 type Pick = fn(&TransportPoint) -> &scalade_hopping::Diffusivity;

@@ -1,0 +1,179 @@
+//! The thermodynamic factor theta = d(mu/kT)/d ln c of a hop model, by two ways that must agree.
+
+use crate::error::ScaladeError;
+use scalade_hopping::WithError;
+use scalade_lattice::model::SampledPoint;
+use scalade_lattice::model::exact::Levels;
+
+/// Standard errors by which the two estimates may differ.
+const LARGEST_DISAGREEMENT: f64 = 5.0;
+/// Moves of the sampling behind a thermodynamic factor.
+const MOST_MOVES: u64 = 2_000_000_000;
+/// By how much the step of the chemical potential may be cut where its curve bends.
+const SMALLEST_STEP: f64 = 15.0;
+/// Steps towards the chemical potential of a concentration.
+const MOST_STEPS: usize = 60;
+
+/// Shares of the standard error asked for that D_J and theta may have, so that theta D_J keeps it: 0.8^2 + 0.6^2 = 1.
+pub(crate) const SHARES: [f64; 2] = [0.8, 0.6];
+
+/// A number with its standard error, or why there is none.
+pub(crate) type Told = Result<WithError, Missing>;
+
+/// Why a number is missing.
+#[derive(Clone, Debug)]
+pub(crate) enum Missing {
+    /// It does not exist or is not worked out for this box.
+    Absent(String),
+    /// Two ways to it disagree, or its error was not reached.
+    Failed(String),
+}
+
+impl Missing {
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::Absent(reason) | Self::Failed(reason) => reason,
+        }
+    }
+}
+
+/// theta of sites that only exclude each other.
+pub(crate) fn hard_core(concentration: f64) -> WithError {
+    WithError { value: 1.0 / (1.0 - concentration), std: 0.0 }
+}
+
+/// What is asked of the sampling.
+pub(crate) struct ThetaRequest {
+    /// Occupied share of the sites.
+    pub concentration: f64,
+    /// Half the width of a bracket of mu/kT around that of independent sites.
+    pub reach: f64,
+    /// Middle of that bracket beside ln c/(1 - c).
+    pub shift: f64,
+    /// Standard error wanted of theta D_J, relative.
+    pub standard_error: f64,
+}
+
+/// Samples semi-grand-canonical points at values of mu/kT to a precision of the energy per site in kT, with at most so many moves.
+pub(crate) type Sampler<'a> = dyn Fn(&[f64], f64, u64) -> Result<Vec<SampledPoint>, ScaladeError> + 'a;
+
+/// theta = d(mu/kT)/d ln c = <N>/var N in the semi-grand ensemble at the chemical potential where <N> is the number of ions, and from the difference of
+/// chemical potentials between neighbouring concentrations. The two must agree.
+pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<Told, ScaladeError> {
+    let concentration = request.concentration;
+    let (mu, whole) = chemical_potential(request, run)?;
+    let mut half = whole;
+    // Of the energy per site in kT: a first try, the error of theta decides.
+    let mut precision = (0.1 * request.standard_error).clamp(2e-4, 4e-3);
+    // Doublings of the precision and halvings of the step.
+    for _ in 0..10 {
+        let points = run(&[mu - half, mu, mu + half], precision, MOST_MOVES)?;
+        let found = two_estimates(&points, half, concentration);
+        let Ok((by_fluctuation, by_difference)) = found else {
+            return Ok(Err(found.err().unwrap_or_else(|| Missing::Failed("no estimate".into()))));
+        };
+        let error = by_fluctuation.std.hypot(by_difference.std);
+        let gap = (by_fluctuation.value - by_difference.value) / error;
+        let disagree = gap.abs() > LARGEST_DISAGREEMENT;
+        if by_fluctuation.std > SHARES[1] * request.standard_error * by_fluctuation.value {
+            precision *= 0.5;
+        } else if !disagree {
+            return Ok(Ok(by_fluctuation));
+        } else if half * SMALLEST_STEP > whole {
+            // The curve bends within the step, as near an order: a shorter one tells bending from disagreement.
+            half *= 0.5;
+        } else {
+            return Ok(Err(Missing::Failed(format!(
+                "fluctuations give a thermodynamic factor of {:.4}({:.4}), the change of the chemical potential {:.4}({:.4}): they disagree by {gap:.1} standard errors; the box may hold two phases",
+                by_fluctuation.value, by_fluctuation.std, by_difference.value, by_difference.std
+            ))));
+        }
+    }
+    Ok(Err(Missing::Failed(format!(
+        "the thermodynamic factor did not reach a standard error of {:e}; raise standard_error",
+        SHARES[1] * request.standard_error
+    ))))
+}
+
+/// mu/kT of a concentration, and half the distance of three points a twentieth of the minority apart: Newton's steps with the spread of the composition
+/// as slope, held in a bracket.
+fn chemical_potential(request: &ThetaRequest, run: &Sampler<'_>) -> Result<(f64, f64), ScaladeError> {
+    let concentration = request.concentration;
+    let middle = (concentration / (1.0 - concentration)).ln() + request.shift;
+    let (mut low, mut high) = (middle - request.reach - 1.0, middle + request.reach + 1.0);
+    let minority = concentration.min(1.0 - concentration);
+    let mut mu = 0.5 * (low + high);
+    let mut half = 0.0;
+    for _ in 0..MOST_STEPS {
+        let points = run(&[mu], (0.2 * request.standard_error).clamp(1e-3, 8e-3), MOST_MOVES / 100)?;
+        let point = points.first().ok_or_else(|| ScaladeError::internal("no point was sampled"))?;
+        let (c, spread) = (point.summary.concentration, point.summary.variance.value.max(1e-12));
+        let missing = concentration - c.value;
+        half = 0.05 * minority / spread;
+        if missing.abs() < 0.01 * minority + 2.0 * c.error {
+            break;
+        }
+        if missing > 0.0 {
+            low = mu;
+        } else {
+            high = mu;
+        }
+        let step = mu + missing / spread;
+        mu = if step > low && step < high { step } else { 0.5 * (low + high) };
+    }
+    Ok((mu, half))
+}
+
+/// c/var N, and d mu/d ln c of the curve through three points, both interpolated to the concentration asked for.
+fn two_estimates(
+    points: &[SampledPoint],
+    half: f64,
+    concentration: f64,
+) -> Result<(WithError, WithError), Missing> {
+    let [below, middle, above] = points else {
+        return Err(Missing::Failed("three points are due".into()));
+    };
+    let c = [below, middle, above].map(|p| p.summary.concentration);
+    let variance = [below, middle, above].map(|p| p.summary.variance);
+    let slack = 5.0 * c[1].error + 0.01 * (c[2].value - c[0].value).abs();
+    if concentration < c[0].value - slack || concentration > c[2].value + slack {
+        return Err(Missing::Absent(format!(
+            "no chemical potential gives the concentration {concentration:.4} in one phase (nearest {:.4}): the ions separate, and theta is not positive within the gap",
+            c[1].value
+        )));
+    }
+    if !(c[0].value < c[1].value && c[1].value < c[2].value) || variance.iter().any(|v| v.value <= 0.0) {
+        return Err(Missing::Failed("the concentration does not rise with the chemical potential".into()));
+    }
+    // Weights of Lagrange's polynomial in c and of its derivative.
+    let others = |k: usize| [c[(k + 1) % 3].value, c[(k + 2) % 3].value];
+    let norm = |k: usize| others(k).map(|o| c[k].value - o).iter().product::<f64>();
+    let weight = |k: usize| others(k).map(|o| concentration - o).iter().product::<f64>() / norm(k);
+    let slope = |k: usize| others(k).map(|o| concentration - o).iter().sum::<f64>() / norm(k);
+    let sum = |of: &dyn Fn(usize) -> f64| (0..3).map(of).sum::<f64>();
+    let spread = sum(&|k| weight(k) * variance[k].value);
+    let spread_error = sum(&|k| (weight(k) * variance[k].error).powi(2)).sqrt();
+    let fluctuation =
+        WithError { value: concentration / spread, std: concentration * spread_error / spread.powi(2) };
+    let mus = [-half, 0.0, half];
+    let derivative = sum(&|k| slope(k) * mus[k]);
+    // An error of c at a point moves mu there by d mu/dc times it.
+    let error = sum(&|k| (slope(k) * derivative * c[k].error).powi(2)).sqrt();
+    let difference = WithError { value: concentration * derivative, std: concentration * error };
+    Ok((fluctuation, difference))
+}
+
+/// theta from all states of a small box with energies in kT.
+pub(crate) fn by_levels(levels: &Levels, concentration: f64, reach: f64) -> WithError {
+    let (mut low, mut high) = (-reach, reach);
+    for _ in 0..200 {
+        let mu = 0.5 * (low + high);
+        if levels.at(1.0, mu).concentration < concentration {
+            low = mu;
+        } else {
+            high = mu;
+        }
+    }
+    let at = levels.at(1.0, 0.5 * (low + high));
+    WithError { value: at.concentration / at.variance, std: 0.0 }
+}

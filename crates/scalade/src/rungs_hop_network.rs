@@ -1,0 +1,443 @@
+//! `hop MODEL.toml` of expansions: ions on the sites of a cluster expansion, their hops with one activation or with local cluster expansions.
+//!
+//! Lengths are in angstrom, times in seconds (in the unit of 1/rate where a rate is given), so that diffusivities are in angstrom^2/s. Tensors are Cartesian,
+//! three rows of three. Rates are those of [`scalade_hopping::rates`]; with a rate nu alone they are nu exp(-(E_final - E_initial)/2kT) for every hop.
+
+use crate::error::ScaladeError;
+use crate::hop_file::{HopActivation, HopFile, HopSource};
+use crate::hop_theta::{SHARES, ThetaRequest, Told, by_levels, by_sampling, hard_core};
+use crate::orderings::read_text;
+use crate::rungs_hop_model::{
+    NOWHERE, UNIT, across, chemical, cut, diffusivity, exactly, extend, finished, told, too_many_states,
+};
+use crate::rungs_model::{MOST_EXPANSION_SITES, expansion_model, levels, sample_all};
+use crate::runner::Failure;
+use scalade_crystal::SiteGrid;
+use scalade_handoff::{LatticeHamiltonian, LocalExpansion, SpeciesHamiltonian, VACANT};
+use scalade_hopping::{
+    Budget, Diffusivity, EventKind, Follow, GridNetwork, HopNetwork, HopShell, HoppingError, KraModel,
+    RateParameters, TransportPoint, TransportRequest, WithError, exact_transport, transport_to_error,
+};
+use scalade_lattice::model::{Law, RunSettings};
+use scalade_numerics::cpu_seconds;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Hops of the first try at an error.
+const FIRST_HOPS: u64 = 400_000;
+/// Half of the largest energy change that a hop may have with a rate alone, in kT: its exponential must fit a double.
+const LARGEST_HALF: f64 = 300.0;
+
+fn refused(error: &HoppingError) -> ScaladeError {
+    ScaladeError::input(error.to_string())
+}
+
+/// Reads JSON of a type, from a file beside the model file.
+fn read<T: DeserializeOwned>(model: &Path, name: &str) -> Result<(T, PathBuf), ScaladeError> {
+    let path = model.parent().unwrap_or(Path::new("")).join(name);
+    let read = serde_json::from_str(&read_text(&path)?);
+    let value = read.map_err(|e| ScaladeError::input(format!("{}: {e}", path.display())))?;
+    Ok((value, path))
+}
+
+/// The coefficients asked for: the best ones, or a sample.
+fn coefficients<'a>(
+    best: &'a [f64],
+    samples: &'a [Vec<f64>],
+    sample: Option<usize>,
+    name: &str,
+) -> Result<&'a [f64], ScaladeError> {
+    match sample {
+        None => Ok(best),
+        Some(k) => samples.get(k).map(Vec::as_slice).ok_or_else(|| {
+            ScaladeError::input(format!(
+                "{name}: sample {k} is asked for; it holds {}, counted from 0",
+                samples.len()
+            ))
+        }),
+    }
+}
+
+/// A model ready to run.
+struct Network {
+    hamiltonian: LatticeHamiltonian,
+    coefficients_ev: Vec<f64>,
+    grid: GridNetwork,
+    laws: KraModel,
+    parameters: RateParameters,
+    /// Directions along which ions can go.
+    span: Vec<[f64; 3]>,
+    names: Vec<String>,
+    time_unit: &'static str,
+}
+
+impl Network {
+    fn build(file: &HopFile, path: &Path) -> Result<Self, ScaladeError> {
+        let HopSource::Network { expansion, sample, activation, within_angstrom, temperature_k } =
+            &file.source
+        else {
+            return Err(ScaladeError::internal("a lattice gas is no network"));
+        };
+        let mut names = Vec::new();
+        let local = match activation {
+            HopActivation::Local { files, .. } => {
+                names.extend(files.iter().cloned());
+                files.iter().map(|f| local_expansion(path, f)).collect::<Result<Vec<_>, _>>()?
+            }
+            _ => Vec::new(),
+        };
+        let hamiltonian = match expansion {
+            Some(name) => {
+                names.insert(0, name.clone());
+                energies(path, name, *sample)?
+            }
+            None => without_energies(&local, &names)?,
+        };
+        let coefficients_ev = hamiltonian.coefficients_ev.clone();
+        let network = join(&hamiltonian, activation, &local, *within_angstrom)?;
+        let span = network.span();
+        if span.is_empty() {
+            return Err(ScaladeError::input(NOWHERE));
+        }
+        let sites = hamiltonian.basis_fractional.len();
+        let dims = [file.size[0], file.size[1], file.size[2]];
+        let grid = SiteGrid::new(dims, sites).map_err(|e| ScaladeError::input(e.to_string()))?;
+        let grid = GridNetwork::new(network, grid).map_err(|e| refused(&e))?;
+        let (laws, prefactor_hz) = rates(activation, &hamiltonian, &coefficients_ev, *temperature_k)?;
+        let parameters = RateParameters { temperature_k: *temperature_k, prefactor_hz };
+        let time_unit =
+            if matches!(activation, HopActivation::Rate(_)) { "inverse of the unit of rate" } else { "s" };
+        Ok(Self { hamiltonian, coefficients_ev, grid, laws, parameters, span, names, time_unit })
+    }
+
+    fn sites(&self) -> usize {
+        self.grid.grid().sites()
+    }
+
+    fn thermal_ev(&self) -> f64 {
+        self.parameters.thermal_energy_ev()
+    }
+
+    /// Whether all arrangements of so many ions have one energy.
+    fn is_hard_core(&self) -> bool {
+        let orbits = self.hamiltonian.orbits.iter().zip(&self.coefficients_ev[1..]);
+        orbits.into_iter().all(|(_, c)| *c == 0.0)
+    }
+}
+
+/// The bonds: the events of local expansions, or the pairs of sites near enough.
+fn join(
+    hamiltonian: &LatticeHamiltonian,
+    activation: &HopActivation,
+    local: &[LocalExpansion],
+    within_angstrom: Option<f64>,
+) -> Result<HopNetwork, ScaladeError> {
+    let HopActivation::Local { files, attempt_frequencies_hz, sample } = activation else {
+        let shell = within_angstrom.map_or(HopShell::Nearest, HopShell::Within);
+        return HopNetwork::new(hamiltonian, shell).map_err(|e| refused(&e));
+    };
+    let mut kinds = Vec::new();
+    for ((expansion, file), frequency) in local.iter().zip(files).zip(attempt_frequencies_hz) {
+        kinds.push(EventKind {
+            expansion,
+            coefficients_ev: coefficients(&expansion.coefficients_ev, &expansion.samples_ev, *sample, file)?,
+            attempts: frequency / attempt_frequencies_hz[0],
+        });
+    }
+    let basis = hamiltonian.basis_fractional.clone();
+    HopNetwork::from_events(hamiltonian.lattice_angstrom, basis, &kinds).map_err(|e| match e {
+        HoppingError::Event { kind, reason } => {
+            ScaladeError::input(format!("{}: {reason}", files.get(kind).map_or("kra", |f| f)))
+        }
+        other => refused(&other),
+    })
+}
+
+fn local_expansion(model: &Path, name: &str) -> Result<LocalExpansion, ScaladeError> {
+    let (expansion, path): (LocalExpansion, _) = read(model, name)?;
+    let input = |e: &dyn std::fmt::Display| ScaladeError::input(format!("{}: {e}", path.display()));
+    expansion.check().map_err(|e| input(&e))?;
+    if expansion.parity != scalade_handoff::Parity::Even {
+        return Err(input(
+            &"the barriers of both directions were fitted apart (parity \"directed\"): rates of hops must balance; fit their mean (barriers without --directed)",
+        ));
+    }
+    Ok(expansion)
+}
+
+/// The energies with the coefficients asked for.
+fn energies(model: &Path, name: &str, sample: Option<usize>) -> Result<LatticeHamiltonian, ScaladeError> {
+    let (value, path): (Value, _) = read(model, name)?;
+    let input = |e: &dyn std::fmt::Display| ScaladeError::input(format!("{}: {e}", path.display()));
+    if value.get("sites").is_none() {
+        let mut out: LatticeHamiltonian = serde_json::from_value(value).map_err(|e| input(&e))?;
+        out.check().map_err(|e| input(&e))?;
+        out.coefficients_ev = coefficients(&out.coefficients_ev, &out.samples_ev, sample, name)?.to_vec();
+        return Ok(out);
+    }
+    let species: SpeciesHamiltonian = serde_json::from_value(value).map_err(|e| input(&e))?;
+    let chosen = coefficients(&species.coefficients_ev, &species.samples_ev, sample, name)?;
+    // A sample has the Coulomb coefficient at its end.
+    let chosen = chosen.get(..species.coefficients_ev.len()).unwrap_or(chosen);
+    species.of_one_ion(chosen).map_err(|e| input(&e))
+}
+
+/// The lattice of the first local expansion, where nothing but exclusion acts.
+fn without_energies(local: &[LocalExpansion], names: &[String]) -> Result<LatticeHamiltonian, ScaladeError> {
+    let (Some(first), Some(name)) = (local.first(), names.first()) else {
+        return Err(ScaladeError::internal("neither energies nor local expansions"));
+    };
+    let taken: Vec<_> = first.sites.iter().filter(|s| s.species.len() > 1).collect();
+    let ion = taken.iter().flat_map(|s| &s.species).find(|s| *s != VACANT);
+    let Some(ion) = ion else {
+        return Err(ScaladeError::input(format!("{name}: no site takes an ion and {VACANT}")));
+    };
+    Ok(LatticeHamiltonian {
+        lattice_angstrom: first.lattice_angstrom,
+        basis_fractional: taken.iter().map(|s| s.fractional).collect(),
+        working_ion: ion.clone(),
+        formula_units_per_cell: 1.0,
+        orbits: Vec::new(),
+        coefficients_ev: vec![0.0],
+        samples_ev: Vec::new(),
+    })
+}
+
+/// The laws of the barriers and the attempt frequency.
+///
+/// A rate nu alone knows no smallest barrier: an activation above half of every energy change, with nu times its exponential as attempt frequency, leaves
+/// nu exp(-(E_final - E_initial)/2kT).
+fn rates(
+    activation: &HopActivation,
+    hamiltonian: &LatticeHamiltonian,
+    coefficients_ev: &[f64],
+    temperature_k: f64,
+) -> Result<(KraModel, f64), ScaladeError> {
+    let parameters = RateParameters::at(temperature_k);
+    match activation {
+        HopActivation::Local { attempt_frequencies_hz, .. } => {
+            Ok((KraModel::uniform(0.0), attempt_frequencies_hz[0]))
+        }
+        HopActivation::Uniform { barrier_ev, attempt_frequency_hz } => {
+            Ok((KraModel::uniform(*barrier_ev), *attempt_frequency_hz))
+        }
+        HopActivation::Rate(rate) => {
+            // A hop flips two spins, each of which is in this many clusters at most.
+            let clusters = |o: &scalade_handoff::ClusterOrbit, basis: usize| {
+                o.clusters.iter().flatten().filter(|s| s.basis == basis).count() as f64
+            };
+            let orbits = || hamiltonian.orbits.iter().zip(&coefficients_ev[1..]);
+            let flip = |basis| orbits().map(|(o, c)| 2.0 * c.abs() * clusters(o, basis)).sum::<f64>();
+            let widest = (0..hamiltonian.basis_fractional.len()).map(flip).fold(0.0, f64::max);
+            let (half, thermal) = (widest, parameters.thermal_energy_ev());
+            if half / thermal > LARGEST_HALF {
+                return Err(ScaladeError::input(format!(
+                    "[hops] rate: energies change by up to {:.0} kT in a hop, {:.0} are the most; give barriers (barrier or kra), or raise the temperature",
+                    2.0 * half / thermal,
+                    2.0 * LARGEST_HALF
+                )));
+            }
+            Ok((KraModel::uniform(half), rate * (half / thermal).exp()))
+        }
+    }
+}
+
+/// theta by sampling the same energies.
+fn thermodynamic_factor(file: &HopFile, of: &Network, concentration: f64) -> Result<Told, ScaladeError> {
+    if of.is_hard_core() {
+        return Ok(Ok(hard_core(concentration)));
+    }
+    let scaled: Vec<f64> = of.coefficients_ev.iter().map(|c| c / of.thermal_ev()).collect();
+    let model = expansion_model(&of.hamiltonian, &scaled, of.grid.grid().dims())?;
+    let run = |mus: &[f64], precision: f64, most_moves: u64| {
+        let points: Vec<(f64, Law)> = mus.iter().map(|mu| (1.0, Law::SemiGrand { mu: *mu })).collect();
+        let settings = RunSettings { precision, seed: file.seed, most_moves, ..RunSettings::default() };
+        sample_all(&model, &points, &settings).map_err(|e| ScaladeError::input(e.to_string()))
+    };
+    let orbits = of.hamiltonian.orbits.iter().zip(&scaled[1..]);
+    // Of points the change of energy is known, of the rest a bound.
+    let sites = of.hamiltonian.basis_fractional.len() as f64;
+    let (mut shift, mut reach) = (0.0, 0.0);
+    for (orbit, c) in orbits {
+        let per_cell = (orbit.order * orbit.clusters.len()) as f64;
+        if orbit.order == 1 {
+            shift += 2.0 * c * per_cell / sites;
+        }
+        reach += 2.0 * c.abs() * per_cell * if orbit.order == 1 && sites == 1.0 { 0.0 } else { 1.0 };
+    }
+    let request = ThetaRequest { concentration, reach, shift, standard_error: file.standard_error };
+    by_sampling(&request, &run)
+}
+
+/// The same from all states of a small box.
+fn exact_factor(of: &Network, concentration: f64) -> Result<Told, ScaladeError> {
+    if of.is_hard_core() {
+        return Ok(Ok(hard_core(concentration)));
+    }
+    if of.sites() > MOST_EXPANSION_SITES {
+        return Ok(Err(too_many_states(of.sites(), MOST_EXPANSION_SITES)));
+    }
+    let scaled: Vec<f64> = of.coefficients_ev.iter().map(|c| c / of.thermal_ev()).collect();
+    let model = expansion_model(&of.hamiltonian, &scaled, of.grid.grid().dims())?;
+    let levels = levels(&model)?.ok_or_else(|| ScaladeError::internal("a small box without its levels"))?;
+    let widest: f64 = scaled
+        .iter()
+        .skip(1)
+        .zip(&of.hamiltonian.orbits)
+        .map(|(c, o)| 4.0 * c.abs() * (o.order * o.clusters.len()) as f64)
+        .sum();
+    Ok(Ok(by_levels(&levels, concentration, 100.0 + widest)))
+}
+
+fn header(file: &HopFile, of: &Network, ions: usize) -> Value {
+    let (sites, network) = (of.sites(), of.grid.network());
+    let mut lengths: Vec<f64> =
+        network.bonds().iter().map(|b| scalade_crystal::norm(b.vector_angstrom)).collect();
+    lengths.sort_by(f64::total_cmp);
+    lengths.dedup_by(|a, b| (*a - *b).abs() < 1e-6 * *b);
+    let warnings: Vec<String> = across(&of.span, 3).into_iter().collect();
+    json!({
+        "lattice": of.names.join(", "), "ion": of.hamiltonian.working_ion, "dimensions": 3, "sites": sites, "particles": ions,
+        "vacancies": sites - ions, "concentration": ions as f64 / sites as f64, "seed": file.seed,
+        "temperature_K": of.parameters.temperature_k, "hop_lengths_angstrom": lengths, "mobile_directions": of.span,
+        "length_unit": "angstrom", "time_unit": of.time_unit,
+        "warnings": warnings,
+    })
+}
+
+/// A tensor within the directions along which ions can go: what is left across is motion to and fro.
+fn within_span(tensor: &[[f64; 3]; 3], span: &[[f64; 3]]) -> [[f64; 3]; 3] {
+    let mut projector = [[0.0; 3]; 3];
+    for along in span {
+        for (row, a) in projector.iter_mut().zip(along) {
+            for (entry, b) in row.iter_mut().zip(along) {
+                *entry += a * b;
+            }
+        }
+    }
+    let product = |l: &[[f64; 3]; 3], r: &[[f64; 3]; 3]| -> [[f64; 3]; 3] {
+        std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| l[i][k] * r[k][j]).sum()))
+    };
+    let out = product(&product(&projector, tensor), &projector);
+    let largest = out.iter().flatten().fold(0.0, |m: f64, v| m.max(v.abs()));
+    // Rounding of the projection.
+    out.map(|row| row.map(|v| if v.abs() < 1e-14 * largest { 0.0 } else { v }))
+}
+
+fn mobile(of: &Diffusivity, span: &[[f64; 3]]) -> Diffusivity {
+    let mut out = of.clone();
+    if let Diffusivity::Converged { tensor, .. } = &mut out
+        && span.len() < 3
+    {
+        tensor.value_m2_s = within_span(&tensor.value_m2_s, span);
+        // Errors add in quadrature: the squares of the projector's entries carry variances.
+        let variances = tensor.std_m2_s.map(|row| row.map(|s| s * s));
+        let kept =
+            within_span(&tensor.value_m2_s.map(|row| row.map(|v| f64::from(u8::from(v != 0.0)))), span);
+        for ((std, variance), keep) in
+            tensor.std_m2_s.iter_mut().flatten().zip(variances.iter().flatten()).zip(kept.iter().flatten())
+        {
+            *std = if *keep == 0.0 { 0.0 } else { variance.sqrt() };
+        }
+    }
+    out
+}
+
+/// Runs a model: the master equation with `exact`, else kinetic Monte Carlo.
+pub(crate) fn run(file: &HopFile, path: &Path, exact: bool) -> Result<Value, Failure> {
+    let of = Network::build(file, path)?;
+    let ions = file.ions(of.sites())?;
+    let concentration = ions as f64 / of.sites() as f64;
+    let mut document = header(file, &of, ions);
+    if exact {
+        let solve = |follow| {
+            exact_transport(
+                &of.grid,
+                &of.hamiltonian,
+                &of.coefficients_ev,
+                &of.laws,
+                &of.parameters,
+                ions,
+                follow,
+            )
+            .map_err(|e| refused(&e))
+        };
+        let (all, one) = (solve(Follow::All)?, solve(Follow::One)?);
+        extend(&mut document, exactly(&all, &one, &exact_factor(&of, concentration)?, 3));
+        return Ok(document);
+    }
+    let start = cpu_seconds();
+    let first = FIRST_HOPS.min(file.most_events);
+    let mut request = TransportRequest {
+        network: &of.grid,
+        hamiltonian: &of.hamiltonian,
+        coefficients_ev: &of.coefficients_ev,
+        model: of.laws,
+        parameters: of.parameters,
+        x: concentration,
+        budget: Budget { hops: first, ..Budget::default() },
+        seed: file.seed,
+        stream: 0,
+    };
+    let wanted = SHARES[0] * file.standard_error;
+    let found = transport_to_error(&mut request, wanted, file.most_events, &()).map_err(|e| refused(&e))?;
+    let seconds = (cpu_seconds() - start).max(1e-9);
+    let theta = thermodynamic_factor(file, &of, concentration)?;
+    let tracer_known =
+        matches!(found.tracer, Diffusivity::SubDiffusive { .. }) || found.tracer.relative_error() <= wanted;
+    let reached = found.jump.relative_error() <= wanted && tracer_known;
+    extend(&mut document, told_by(&found, &of, &theta, seconds));
+    extend(&mut document, json!({ "converged": reached }));
+    finished(document, reached, found.events, file.standard_error, &theta)
+}
+
+fn told_by(found: &TransportPoint, of: &Network, theta: &Told, seconds: f64) -> Value {
+    let single_file = matches!(found.tracer, Diffusivity::SubDiffusive { .. });
+    let factor = |known: Option<WithError>| match known {
+        Some(known) => json!({ "value": known.value, "std_error": known.std }),
+        None if single_file => {
+            json!({ "value": 0.0, "std_error": 0.0, "reason": "single file: sub-diffusive" })
+        }
+        None => json!({ "value": null, "std_error": null, "reason": "not converged" }),
+    };
+    // Traces over three axes become means over the directions along which ions can go.
+    let mean = 3.0 * UNIT / of.span.len() as f64;
+    let running: Vec<Value> = found
+        .running
+        .iter()
+        .map(|[time, tracer, tracer_error, jump, jump_error]| {
+            json!({
+                "window": time, "tracer": tracer * mean, "tracer_std_error": tracer_error * mean,
+                "jump": jump * mean, "jump_std_error": jump_error * mean,
+            })
+        })
+        .collect();
+    let (tracer, jump) = (mobile(&found.tracer, &of.span), mobile(&found.jump, &of.span));
+    json!({
+        "engine": "composition-rejection",
+        "tracer": diffusivity(&tracer, 3),
+        "jump": diffusivity(&jump, 3),
+        "chemical": chemical(&jump, theta, 3),
+        "uncorrelated": {
+            "value": cut(&found.uncorrelated.value_m2_s, 3, UNIT),
+            "std_error": cut(&found.uncorrelated.std_m2_s, 3, UNIT),
+        },
+        "correlation_factor": factor(found.tracer_correlation),
+        "collective_correlation_factor": match found.collective_correlation {
+            Some(known) => json!({ "value": known.value, "std_error": known.std }),
+            None => json!({ "value": null, "std_error": null, "reason": "not converged" }),
+        },
+        "haven_ratio": factor(found.haven),
+        "thermodynamic_factor": told(theta),
+        "running": running,
+        "events": found.events,
+        "events_per_cpu_second": found.events as f64 / seconds,
+        "cpu_time_s": seconds,
+        "acceptance": found.acceptance,
+        "mean_activation_eV": found.mean_activation_ev,
+        "hops_without_barrier": found.without_barrier,
+        "detailed_balance_error": found.detailed_balance_gap,
+        "equilibration_z": found.equilibration_z,
+    })
+}
