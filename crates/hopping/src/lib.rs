@@ -14,6 +14,7 @@ pub mod network;
 pub mod oracle;
 pub mod rates;
 pub mod sampling;
+pub mod species;
 pub mod synthetic;
 pub mod trajectory;
 pub mod transport;
