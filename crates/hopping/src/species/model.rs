@@ -413,6 +413,8 @@ fn event_types(
             kind: kind.name.clone(),
             reason: e.to_string(),
         };
+        // The prototype first, so that messages tell of the event as it was given.
+        moves_of(&kind.name, names, global, &kind.expansion.event, |s| position(parts, s))?;
         for mut local in kind.expansion.events().map_err(error)? {
             // In the order of sites, so that events on the same sites have them in the same order.
             local.changes.sort_unstable_by_key(|c| c.site);
