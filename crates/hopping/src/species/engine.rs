@@ -72,7 +72,7 @@ impl<'m> SpeciesEngine<'m> {
             stencil.space.set(&mut memory, stencil.space.cell(cell), basis, *species);
             kind.push(model.global(basis, usize::from(*species)) as u8);
         }
-        let count = grid.cells() * stencil.groups.len();
+        let count = grid.cells() * stencil.width;
         if count > u32::MAX as usize {
             let (what, value) = ("events of the box", count as f64);
             return Err(HoppingError::Parameter { what, value, want: "at most 2^32 are possible" });
@@ -110,9 +110,9 @@ impl<'m> SpeciesEngine<'m> {
 
     fn anew(&self, slot: usize) -> Slot {
         let stencil = self.model.stencil();
-        let (cell, group) = (slot / stencil.groups.len(), slot % stencil.groups.len());
+        let (cell, group) = (slot / stencil.width, slot % stencil.width);
         let origin = stencil.space.origin(stencil.space.cell(cell));
-        let event = stencil.groups[group].event(&self.memory, origin);
+        let event = stencil.groups.get(group).map_or(NONE, |g| g.event(&self.memory, origin));
         let values = if event == NONE {
             [0.0; 2]
         } else {
@@ -173,10 +173,9 @@ impl<'m> SpeciesEngine<'m> {
     fn make(&mut self, slot: usize) {
         let model = self.model;
         let stencil = model.stencil();
-        let groups = stencil.groups.len();
         let event = self.slots[slot].event;
         let (number, backward) = (usize::from(event / 2), event % 2 == 1);
-        let origin = stencil.space.cell(slot / groups);
+        let origin = stencil.space.cell(slot / stencil.width);
         let dims = model.grid().dims();
         let kind = &model.types()[number];
         self.stamp = self.stamp.wrapping_add(1);
@@ -210,20 +209,19 @@ impl<'m> SpeciesEngine<'m> {
     /// Sums of the events that see a site in their surroundings.
     #[inline]
     fn update_sums(&mut self, stencil: &Stencil, cell: [usize; 3], basis: usize, species: (usize, usize)) {
-        let here = stencil.space.origin(cell);
-        let groups = stencil.groups.len();
+        let here = stencil.space.origin(cell) + basis;
         let values = self.model.store().values();
         for impact in &stencil.seen[basis] {
-            let origin = here.wrapping_add_signed(-(impact.back as isize)) + basis;
-            let event = stencil.groups[usize::from(impact.group)].event(&self.memory, origin);
+            let event = stencil.event(impact, &self.memory, here);
             if event == NONE {
                 continue;
             }
+            let origin = here.wrapping_add_signed(-(impact.back as isize));
             let sums = &stencil.sums[usize::from(event / 2)];
             let Some(change) = sums.change(values, &self.memory, origin, impact.seen, species) else {
                 continue;
             };
-            let number = stencil.space.before(cell, impact.shift) * groups + usize::from(impact.group);
+            let number = stencil.space.before(cell, impact.shift) * stencil.width + usize::from(impact.group);
             let slot = &mut self.slots[number];
             slot.values[0] += change[0];
             slot.values[1] += change[1];
@@ -237,21 +235,20 @@ impl<'m> SpeciesEngine<'m> {
     /// Events on sets that hold a site, which has changed.
     #[inline]
     fn renew(&mut self, stencil: &Stencil, cell: [usize; 3], basis: usize, made: usize) {
-        let here = stencil.space.origin(cell);
-        let groups = stencil.groups.len();
+        let here = stencil.space.origin(cell) + basis;
         let values = self.model.store().values();
         for impact in &stencil.own[basis] {
             let Impact { shift, group, back, .. } = *impact;
-            let number = stencil.space.before(cell, shift) * groups + usize::from(group);
+            let number = stencil.space.before(cell, shift) * stencil.width + usize::from(group);
             if number == made {
                 continue;
             }
-            let origin = here.wrapping_add_signed(-(back as isize)) + basis;
-            let event = stencil.groups[usize::from(group)].event(&self.memory, origin);
+            let event = stencil.event(impact, &self.memory, here);
             let slot = &mut self.slots[number];
             let was = slot.event;
             slot.event = event;
             if event != NONE {
+                let origin = here.wrapping_add_signed(-(back as isize));
                 slot.values = stencil.sums[usize::from(event / 2)].value(values, &self.memory, origin);
             }
             if (event != NONE || was != NONE) && slot.stamp != self.stamp {
@@ -395,7 +392,7 @@ impl<'m> SpeciesEngine<'m> {
         let Slot { values, event, .. } = self.slots[slot];
         let (kind, backward) = (usize::from(event / 2), event % 2 == 1);
         let rate = self.model.prefactor_hz(kind) * exponent(values, backward).exp();
-        (kind, backward, slot / self.model.stencil().groups.len(), rate)
+        (kind, backward, slot / self.model.stencil().width, rate)
     }
 
     /// Makes the event of a slot out of turn.
@@ -411,7 +408,7 @@ impl<'m> SpeciesEngine<'m> {
     /// The drift of each species, sum over events that can happen of rate times displacement, angstrom per second; the part of each atom goes to `by_atom`.
     pub fn drift(&self, by_atom: Option<&mut Vec<[f64; 3]>>) -> Vec<[f64; 3]> {
         let model = self.model;
-        let groups = model.stencil().groups.len();
+        let width = model.stencil().width;
         let grid = model.grid();
         let mut parts = by_atom.map(|p| cleared(p, self.holder.len()));
         let mut rates = vec![0.0; model.types().len()];
@@ -424,7 +421,7 @@ impl<'m> SpeciesEngine<'m> {
             let signed = if backward { -rate } else { *rate };
             rates[kind] += signed;
             if let Some(parts) = &mut parts {
-                let cell = grid.site(number / groups * grid.basis()).cell;
+                let cell = grid.site(number / width * grid.basis()).cell;
                 let kind = &model.types()[kind];
                 for m in &kind.moves {
                     let from = kind.local.changes[if backward { m.to } else { m.from }].site;

@@ -71,6 +71,7 @@ pub struct SpeciesModel {
     hamiltonian: Option<(SpeciesHamiltonian, Vec<f64>)>,
     kinds: Vec<EventKind>,
     types: Vec<EventType>,
+    prefactors_hz: Vec<f64>,
     mobility: Vec<Mobility>,
     mobile: Vec<bool>,
     warnings: Vec<String>,
@@ -132,6 +133,7 @@ impl SpeciesModel {
             global,
             hamiltonian,
             kinds: parts.kinds.to_vec(),
+            prefactors_hz: types.iter().map(|t| parts.kinds[t.kind].prefactor_hz).collect(),
             types,
             mobility: networks,
             mobile,
@@ -212,7 +214,7 @@ impl SpeciesModel {
     /// Attempt frequency of an event, Hz.
     #[inline]
     pub(super) fn prefactor_hz(&self, event: usize) -> f64 {
-        self.kinds[self.types[event].kind].prefactor_hz
+        self.prefactors_hz[event]
     }
 
     pub(super) fn hamiltonian(&self) -> Option<(&SpeciesHamiltonian, &[f64])> {
@@ -275,20 +277,6 @@ impl SpeciesModel {
     pub(super) fn at(&self, site: LatticeSite, cell: [i32; 3]) -> usize {
         let cell = std::array::from_fn(|k| site.cell[k] + cell[k]);
         self.grid.index(LatticeSite { cell, ..site })
-    }
-
-    /// Whether an event (or its reverse) can happen in a cell.
-    pub(super) fn is_possible(
-        &self,
-        event: usize,
-        backward: bool,
-        cell: [i32; 3],
-        arrangement: &[u8],
-    ) -> bool {
-        self.types[event].local.changes.iter().all(|c| {
-            let due = if backward { c.after } else { c.before };
-            usize::from(arrangement[self.at(c.site, cell)]) == due
-        })
     }
 
     /// Makes an event (or its reverse) in a cell.

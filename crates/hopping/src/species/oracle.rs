@@ -124,6 +124,8 @@ struct Builder<'m> {
     followed: Option<usize>,
     /// The same with the number of its first state.
     first: Vec<usize>,
+    /// By cell and event: (site, species before, species after) of every change.
+    places: Vec<Vec<Vec<(usize, u8, u8)>>>,
 }
 
 impl<'m> Builder<'m> {
@@ -154,7 +156,17 @@ impl<'m> Builder<'m> {
         if states > STATE_LIMIT {
             return Err(HoppingError::TooManyStates { states: states as u64, limit: STATE_LIMIT as u64 });
         }
-        Ok(Self { model, lists, followed, first })
+        let grid = model.grid();
+        let places = (0..grid.cells())
+            .map(|c| {
+                let cell = grid.site(c * grid.basis()).cell;
+                let of = |t: &super::model::EventType| {
+                    t.local.changes.iter().map(|c| (model.at(c.site, cell), c.before as u8, c.after as u8)).collect()
+                };
+                model.types().iter().map(of).collect()
+            })
+            .collect();
+        Ok(Self { model, lists, followed, first, places })
     }
 
     fn states(&self) -> usize {
@@ -214,11 +226,13 @@ impl<'m> Builder<'m> {
     ) -> Result<(), HoppingError> {
         let model = self.model;
         let grid = model.grid();
-        for cell in (0..grid.cells()).map(|c| grid.site(c * grid.basis()).cell) {
+        for (number, places) in self.places.iter().enumerate() {
             for (event, backward) in (0..model.types().len()).flat_map(|e| [(e, false), (e, true)]) {
-                if !model.is_possible(event, backward, cell, arrangement) {
+                let due = |c: &(usize, u8, u8)| arrangement[c.0] == if backward { c.2 } else { c.1 };
+                if !places[event].iter().all(due) {
                     continue;
                 }
+                let cell = grid.site(number * grid.basis()).cell;
                 let mut after = arrangement.to_vec();
                 model.apply(event, backward, cell, &mut after);
                 let (vectors, end) = self.displacements(event, backward, cell, basis);

@@ -160,15 +160,44 @@ pub(super) struct Impact {
     pub back: i32,
     /// Number of the site among those that the group sees.
     pub seen: u16,
+    check: PairCheck,
 }
 
-/// A cluster that holds a site: (stride of the site in its table, where the table begins, first and last of the other sites).
+/// The look-up of a group of two sites, from the site that changes: steps to both, stride of the second and where the table begins.
+#[derive(Clone, Copy, Debug)]
+struct PairCheck {
+    steps: [i32; 2],
+    stride: u32,
+    table: u32,
+}
+
+/// Marks a group that is looked up by [`Group::event`].
+const NO_TABLE: u32 = u32::MAX;
+
+/// A larger cluster that holds a site: stride of the site in its table, where the table begins, first and last of the other sites.
 #[derive(Clone, Copy, Debug)]
 struct Touch {
     own: u32,
     table: u32,
     first: u32,
     last: u32,
+}
+
+/// A pair that holds a site: step to the other one, strides of both in the table.
+#[derive(Clone, Copy, Debug)]
+struct PairTouch {
+    step: i32,
+    stride: u32,
+    own: u32,
+    table: u32,
+}
+
+/// The clusters of an event that hold a site: the table of the point, ends of the ranges of pairs and of larger clusters.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    point: u32,
+    pairs: [u32; 2],
+    larger: [u32; 2],
 }
 
 /// A site of a cluster: its step from the origin and its stride in the table.
@@ -187,8 +216,9 @@ pub(super) struct Sums {
     /// Larger clusters: where the table begins, first and last of the legs.
     larger: Vec<(u32, u32, u32)>,
     legs: Vec<Leg>,
-    /// By site seen: first of its touches; one more entry than sites.
-    starts: Vec<u32>,
+    /// By site seen.
+    held: Vec<Held>,
+    pair_touches: Vec<PairTouch>,
     touches: Vec<Touch>,
 }
 
@@ -221,7 +251,7 @@ impl Sums {
         legs.iter().map(|l| l.stride as usize * at(memory, origin, l.step)).sum()
     }
 
-    /// Change of (E_KRA, dE) when a site that is seen changes its species, the others being as they are in memory; `None` where no cluster holds it.
+    /// Change of (E_KRA, dE) when a site that is seen changes its species, the others being as they are in memory; `None` where nothing changes.
     #[inline]
     pub fn change(
         &self,
@@ -231,18 +261,30 @@ impl Sums {
         seen: u16,
         (old, new): (usize, usize),
     ) -> Option<[f64; 2]> {
-        let range = self.starts[usize::from(seen)] as usize..self.starts[usize::from(seen) + 1] as usize;
-        if range.is_empty() {
-            return None;
-        }
+        let held = self.held[usize::from(seen)];
         let mut sum = [0.0; 2];
-        for touch in &self.touches[range] {
-            let rest = touch.table as usize + self.index(touch.first, touch.last, memory, origin);
-            let (from, to) = (values[rest + touch.own as usize * old], values[rest + touch.own as usize * new]);
+        let mut any = false;
+        let mut add = |from: usize, to: usize| {
+            let (from, to) = (values[from], values[to]);
             sum[0] += to[0] - from[0];
             sum[1] += to[1] - from[1];
+        };
+        if held.point != NO_TABLE {
+            any = true;
+            add(held.point as usize + old, held.point as usize + new);
         }
-        Some(sum)
+        for touch in &self.pair_touches[held.pairs[0] as usize..held.pairs[1] as usize] {
+            any = true;
+            let rest = touch.table as usize + touch.stride as usize * at(memory, origin, touch.step);
+            add(rest + touch.own as usize * old, rest + touch.own as usize * new);
+        }
+        for touch in &self.touches[held.larger[0] as usize..held.larger[1] as usize] {
+            any = true;
+            let rest = touch.table as usize + self.index(touch.first, touch.last, memory, origin);
+            add(rest + touch.own as usize * old, rest + touch.own as usize * new);
+        }
+        // Sites that differ in nothing that the event sees leave it as it is.
+        (any && sum != [0.0; 2]).then_some(sum)
     }
 }
 
@@ -257,6 +299,10 @@ pub(super) struct Stencil {
     pub own: Vec<Vec<Impact>>,
     /// By sublattice: groups that see a site around them.
     pub seen: Vec<Vec<Impact>>,
+    /// Tables of the groups of two sites.
+    codes: Vec<u16>,
+    /// Slots of a cell: not fewer than groups, so that cells do not share nodes of the tree of rates without need.
+    pub width: usize,
 }
 
 impl Stencil {
@@ -295,22 +341,60 @@ impl Stencil {
             laid_out(t, &groups[usize::from(group_of[event])].seen, sites, &space)
         };
         let sums = tables.iter().enumerate().map(of).collect();
+        let (codes, starts) = pair_codes(&groups);
         let (mut own, mut seen) = (vec![Vec::new(); sites.len()], vec![Vec::new(); sites.len()]);
         for (number, group) in groups.iter().enumerate() {
             for (list, out) in [(&group.own, &mut own), (&group.seen, &mut seen)] {
                 for (k, site) in list.iter().enumerate() {
-                    let impact = Impact {
-                        shift: site.cell.map(|n| n as i16),
-                        group: number as u16,
-                        back: space.step(*site),
-                        seen: k as u16,
+                    let back = space.step(*site);
+                    let check = match (&group.lookup, group.steps.as_slice()) {
+                        (Lookup::Table { strides, .. }, [a, b]) => PairCheck {
+                            steps: [a - back, b - back],
+                            stride: strides[1] as u32,
+                            table: starts[number],
+                        },
+                        _ => PairCheck { steps: [0; 2], stride: 0, table: NO_TABLE },
                     };
+                    let shift = site.cell.map(|n| n as i16);
+                    let impact = Impact { shift, group: number as u16, back, seen: k as u16, check };
                     out[site.basis].push(impact);
                 }
             }
         }
-        Ok(Self { space, groups, sums, own, seen })
+        // Cell by cell: their slots are neighbours in the tree of rates.
+        for list in own.iter_mut().chain(&mut seen) {
+            list.sort_unstable_by_key(|i: &Impact| (i.shift.map(|n| -n), i.group));
+        }
+        let width = if groups.len() <= 8 { groups.len().next_power_of_two() } else { groups.len().next_multiple_of(8) };
+        Ok(Self { space, groups, sums, own, seen, codes, width })
     }
+
+    /// The event that can happen in a group about a site at `here` in memory.
+    #[inline]
+    pub fn event(&self, impact: &Impact, memory: &[u8], here: usize) -> u16 {
+        let check = &impact.check;
+        if check.table == NO_TABLE {
+            let origin = here.wrapping_add_signed(-(impact.back as isize));
+            return self.groups[usize::from(impact.group)].event(memory, origin);
+        }
+        let code = at(memory, here, check.steps[0]) + check.stride as usize * at(memory, here, check.steps[1]);
+        self.codes[check.table as usize + code]
+    }
+}
+
+/// The tables of the groups of two sites one after another, and where each begins.
+fn pair_codes(groups: &[Group]) -> (Vec<u16>, Vec<u32>) {
+    let mut codes = Vec::new();
+    let mut starts = Vec::new();
+    for group in groups {
+        starts.push(codes.len() as u32);
+        if let Lookup::Table { events, .. } = &group.lookup
+            && group.steps.len() == 2
+        {
+            codes.extend_from_slice(events);
+        }
+    }
+    (codes, starts)
 }
 
 /// Groups without steps yet, and the group of each event.
@@ -393,7 +477,8 @@ fn laid_out(
         pairs: Vec::new(),
         larger: Vec::new(),
         legs: Vec::new(),
-        starts: vec![0],
+        held: Vec::new(),
+        pair_touches: Vec::new(),
         touches: Vec::new(),
     };
     for cluster in &tables.clusters {
@@ -409,16 +494,31 @@ fn laid_out(
         }
     }
     for site in seen {
+        let mut held = Held {
+            point: NO_TABLE,
+            pairs: [out.pair_touches.len() as u32; 2],
+            larger: [out.touches.len() as u32; 2],
+        };
         for cluster in &tables.clusters {
             let legs = legs_of(cluster);
             let Some(k) = cluster.sites.iter().position(|s| s == site) else { continue };
-            let first = out.legs.len() as u32;
-            let others = legs.iter().enumerate().filter(|(j, _)| *j != k);
-            out.legs.extend(others.map(|(_, leg)| *leg));
-            let last = out.legs.len() as u32;
-            out.touches.push(Touch { own: legs[k].stride, table: cluster.table, first, last });
+            let (own, table) = (legs[k].stride, cluster.table);
+            match legs.as_slice() {
+                [_] => held.point = table,
+                [a, b] => {
+                    let other = if k == 0 { b } else { a };
+                    out.pair_touches.push(PairTouch { step: other.step, stride: other.stride, own, table });
+                }
+                _ => {
+                    let first = out.legs.len() as u32;
+                    out.legs.extend(legs.iter().enumerate().filter(|(j, _)| *j != k).map(|(_, leg)| *leg));
+                    out.touches.push(Touch { own, table, first, last: out.legs.len() as u32 });
+                }
+            }
         }
-        out.starts.push(out.touches.len() as u32);
+        held.pairs[1] = out.pair_touches.len() as u32;
+        held.larger[1] = out.touches.len() as u32;
+        out.held.push(held);
     }
     out
 }
