@@ -150,7 +150,9 @@ pub enum HoppingError {
         residual: f64,
     },
     /// An event that makes or destroys atoms.
-    #[error("event {kind}: {before} sites hold {species} before it and {after} after it; an event must keep the number of each species")]
+    #[error(
+        "event {kind}: {before} sites hold {species} before it and {after} after it; an event must keep the number of each species"
+    )]
     NotConserved {
         /// The event.
         kind: String,

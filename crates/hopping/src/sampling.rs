@@ -224,16 +224,9 @@ impl IonWindows {
     }
 
     /// Starts at given positions and drifts of the ions.
-    pub(crate) fn at(
-        position: impl Fn(usize) -> [f64; 3],
-        drifts: Vec<[f64; 3]>,
-        levels: usize,
-    ) -> Self {
-        let mark = |(ion, b): (usize, &[f64; 3])| Mark {
-            position: position(ion),
-            before: [0.0; 3],
-            through: *b,
-        };
+    pub(crate) fn at(position: impl Fn(usize) -> [f64; 3], drifts: Vec<[f64; 3]>, levels: usize) -> Self {
+        let mark =
+            |(ion, b): (usize, &[f64; 3])| Mark { position: position(ion), before: [0.0; 3], through: *b };
         let here: Vec<Mark> = drifts.iter().enumerate().map(mark).collect();
         let levels = vec![Windows::new(&here); levels];
         Self { levels, here, drifts, shortest: [0.0; 6], samples: 0 }

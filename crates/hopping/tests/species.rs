@@ -37,14 +37,8 @@ fn arranged(model: &SpeciesModel, counts: &[Vec<usize>], seed: u64) -> Vec<u8> {
 }
 
 fn run(model: &SpeciesModel, arrangement: &[u8], error: f64, events: u64, seed: u64) -> SpeciesTransport {
-    let request = SpeciesRequest {
-        model,
-        arrangement,
-        relative_error: error,
-        most_events: events,
-        sweeps: 60,
-        seed,
-    };
+    let request =
+        SpeciesRequest { model, arrangement, relative_error: error, most_events: events, sweeps: 60, seed };
     species_transport(&request, &()).unwrap()
 }
 
@@ -59,7 +53,10 @@ fn agrees(found: &SpeciesTransport, exact: &ExactSpecies, share: f64) {
         for i in 0..3 {
             for j in 0..3 {
                 let (v, e, x) = (found.value_m2_s[i][j], found.std_m2_s[i][j], exact[i][j]);
-                assert!((v - x).abs() <= 4.0 * e + 1e-12 * scale, "{what} {i}{j}: {v:e} +- {e:e}, exact {x:e}");
+                assert!(
+                    (v - x).abs() <= 4.0 * e + 1e-12 * scale,
+                    "{what} {i}{j}: {v:e} +- {e:e}, exact {x:e}"
+                );
                 assert!(e <= share * scale, "{what} {i}{j}: {v:e} +- {e:e}, scale {scale:e}");
             }
         }
@@ -172,8 +169,7 @@ fn a_solute_with_one_vacancy_agrees_with_the_master_equation_and_the_infinite_cr
     let gas = GasModel::new(lattice.vectors(), lattice.basis(), 3, [4; 3], &[], 1.0).unwrap();
     let crystal = VacancyCrystal::of_gas(&gas).unwrap();
     for (binding, exchange) in [(0.0, 1.0), (-1.0, 3.0)] {
-        let tagged =
-            TaggedAtom { exchange, binding_kt: vec![binding], hops: Vec::new() };
+        let tagged = TaggedAtom { exchange, binding_kt: vec![binding], hops: Vec::new() };
         let factor = dilute_transport(&crystal, &tagged).unwrap().correlation_factor();
         let of = |cells: usize| {
             let (model, start) = solute(cells, binding, exchange);
@@ -184,7 +180,10 @@ fn a_solute_with_one_vacancy_agrees_with_the_master_equation_and_the_infinite_cr
         let (small, large) = (of(4), of(5));
         // Linear in the inverse of the number of sites.
         let limit = (125.0 * large - 64.0 * small) / (125.0 - 64.0);
-        assert!((limit - factor).abs() < 0.01 * factor, "{binding} {exchange}: {small} {large} {limit} {factor}");
+        assert!(
+            (limit - factor).abs() < 0.01 * factor,
+            "{binding} {exchange}: {small} {large} {limit} {factor}"
+        );
         assert!((large - factor).abs() < (small - factor).abs(), "{small} {large} {factor}");
     }
 }
@@ -203,7 +202,8 @@ fn straight(model: &SpeciesModel, kinds: &[EventKind], arrangement: &[u8]) -> Ve
         };
         for (event, (which, changes)) in events.iter().enumerate() {
             for backward in [false, true] {
-                let due = |c: &SpeciesChange| if backward { (c.after, c.before) } else { (c.before, c.after) };
+                let due =
+                    |c: &SpeciesChange| if backward { (c.after, c.before) } else { (c.before, c.after) };
                 if changes.iter().any(|c| usize::from(arrangement[at(c.site)]) != due(c).0) {
                     continue;
                 }
@@ -340,7 +340,9 @@ fn pairs_that_move_together_agree_with_the_master_equation() {
     let model = model(&layer, Some(&energy), &kinds, [4, 4, 1], 600.0).unwrap();
     for (_, changes, moves) in model.events().filter(|e| e.1.len() == 4) {
         // By one site each, not by the diagonal.
-        assert!(moves.iter().all(|m| (m.vector_angstrom.map(|v| v * v).iter().sum::<f64>() - 9.0).abs() < 1e-9));
+        assert!(
+            moves.iter().all(|m| (m.vector_angstrom.map(|v| v * v).iter().sum::<f64>() - 9.0).abs() < 1e-9)
+        );
         assert_eq!((moves.len(), changes.len()), (4, 4));
     }
     let start = arranged(&model, &[vec![12, 3, 1]], 3);
@@ -370,7 +372,8 @@ fn species_and_displacements_are_kept_exactly() {
         let (begin, end) = (grid.site(atom), grid.site(here));
         let moved = engine.displacement_angstrom(atom);
         for k in 0..3 {
-            let shift = f64::from(end.cell[k] - begin.cell[k]) + 0.5 * (end.basis as f64 - begin.basis as f64);
+            let shift =
+                f64::from(end.cell[k] - begin.cell[k]) + 0.5 * (end.basis as f64 - begin.basis as f64);
             let boxes = (moved[k] / 3.0 - shift) / 4.0;
             assert!((boxes - boxes.round()).abs() < 1e-9, "{boxes}");
             sums[species][k] += moved[k];

@@ -82,7 +82,9 @@ impl SpeciesEngine<'_> {
             for (rate, kra, delta) in slow {
                 let off = (rate / model.rate_hz(event, kra, delta)).ln().abs();
                 if exceeds(off, LARGEST_GAP + rounding) {
-                    let reason = format!("its rate {rate:e} Hz in slot {slot} is off that of straight summation by {off:e} (ln)");
+                    let reason = format!(
+                        "its rate {rate:e} Hz in slot {slot} is off that of straight summation by {off:e} (ln)"
+                    );
                     return Err(HoppingError::EventKind { kind: name(), reason });
                 }
                 out.largest_rate_gap = out.largest_rate_gap.max(off);

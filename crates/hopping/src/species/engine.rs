@@ -1,11 +1,12 @@
 //! The engine: events chosen by their rates, which are changed where a change of a site concerns them.
 
 use super::model::SpeciesModel;
-use super::stencil::{Impact, NONE, Stencil};
+use super::stencil::{Impact, Joint, NONE, Stencil};
 use crate::HoppingError;
 use crate::engine::cleared;
 use crate::error::exceeds;
 use crate::gas::selector::{Selector, SumTree};
+use scalade_handoff::SpeciesChange;
 use scalade_numerics::Philox;
 
 /// Events between two comparisons of the rates with ones computed anew.
@@ -31,6 +32,12 @@ pub struct SpeciesEngine<'m> {
     model: &'m SpeciesModel,
     /// Species of every site and of its images, see [`super::stencil::PaddedBox`].
     memory: Vec<u8>,
+    /// The same after the event that is being made.
+    after: Vec<u8>,
+    /// Groups in which an event can happen among those that an event concerns: number in the list and event.
+    found: Vec<(u32, u16)>,
+    /// Exponents of the rates that change.
+    exponents: Vec<f64>,
     /// Atom (or vacancy) on every site.
     holder: Vec<u32>,
     /// Species of every atom.
@@ -58,6 +65,37 @@ fn exponent(values: [f64; 2], backward: bool) -> f64 {
     -(kra + 0.5 * delta).max(delta.max(0.0))
 }
 
+/// e^x for x up to 0 to 2e-16 relative, 0 below -708 and NaN for NaN: in line and without branches, so that several are computed side by side.
+#[inline]
+fn exp_below(x: f64) -> f64 {
+    // ln 2 in two parts, the first with zeros at its end: products with small integers are exact.
+    const HIGH: f64 = 0.693_147_180_369_123_816_490;
+    const LOW: f64 = 1.908_214_929_270_587_700_02e-10;
+    /// Adding this rounds to an integer, which is then in the low bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let kept = x.max(-708.0);
+    let shifted = kept * std::f64::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = (kept - n * HIGH) - n * LOW;
+    // 1/k! up to r^13: the rest is below 5e-18.
+    let r2 = r * r;
+    let r4 = r2 * r2;
+    let p0 = (0.5 + r * (1.0 / 6.0)) + r2 * (1.0 / 24.0 + r * (1.0 / 120.0));
+    let p1 = (1.0 / 720.0 + r * (1.0 / 5_040.0)) + r2 * (1.0 / 40_320.0 + r * (1.0 / 362_880.0));
+    let p2 = (1.0 / 3_628_800.0 + r * (1.0 / 39_916_800.0))
+        + r2 * (1.0 / 479_001_600.0 + r * (1.0 / 6_227_020_800.0));
+    let sum = 1.0 + (r + r2 * (p0 + r4 * (p1 + r4 * p2)));
+    let power = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
+    let value = sum * power;
+    if x < -708.0 {
+        0.0
+    } else if x.is_nan() {
+        x
+    } else {
+        value
+    }
+}
+
 impl<'m> SpeciesEngine<'m> {
     /// Starts from an arrangement (see [`SpeciesModel::check_arrangement`]). Atoms are numbered by the sites on which they start.
     ///
@@ -79,7 +117,10 @@ impl<'m> SpeciesEngine<'m> {
         }
         let mut engine = Self {
             model,
+            after: memory.clone(),
             memory,
+            found: Vec::new(),
+            exponents: Vec::new(),
             holder: (0..grid.sites() as u32).collect(),
             kind,
             displacement: vec![[0.0; 3]; grid.sites()],
@@ -129,7 +170,7 @@ impl<'m> SpeciesEngine<'m> {
             0.0
         } else {
             let backward = event % 2 == 1;
-            self.model.prefactor_hz(usize::from(event / 2)) * exponent(values, backward).exp()
+            self.model.prefactor_hz(usize::from(event / 2)) * exp_below(exponent(values, backward))
         };
         self.tree.set(slot, rate);
     }
@@ -180,18 +221,32 @@ impl<'m> SpeciesEngine<'m> {
         let kind = &model.types()[number];
         self.stamp = self.stamp.wrapping_add(1);
         self.changed.clear();
-        // A group changes its event, or keeps it in other surroundings.
         let mut cells = [[0usize; 3]; scalade_handoff::local_expansion::MOST_CHANGES];
         for (cell, change) in cells.iter_mut().zip(&kind.local.changes) {
             *cell = std::array::from_fn(|k| {
                 (origin[k] as i64 + i64::from(change.site.cell[k])).rem_euclid(dims[k] as i64) as usize
             });
-            let (old, new) =
-                if backward { (change.after, change.before) } else { (change.before, change.after) };
-            let basis = change.site.basis;
-            // Sums change with this site alone, the others being old or new as they are in memory.
-            self.update_sums(stencil, *cell, basis, (old, new));
-            stencil.space.set(&mut self.memory, *cell, basis, new as u8);
+        }
+        let ends = |change: &SpeciesChange| {
+            if backward { (change.after, change.before) } else { (change.before, change.after) }
+        };
+        let placed = || cells.iter().zip(&kind.local.changes);
+        let joint = &stencil.joint[slot % stencil.width];
+        if let [one, other] = kind.local.changes.as_slice() {
+            for (cell, change) in placed() {
+                stencil.space.set(&mut self.after, *cell, change.site.basis, ends(change).1 as u8);
+            }
+            self.update_jointly(stencil, joint, origin, [ends(one), ends(other)]);
+            for (cell, change) in placed() {
+                stencil.space.set(&mut self.memory, *cell, change.site.basis, ends(change).1 as u8);
+            }
+        } else {
+            for (cell, change) in placed() {
+                // Sums change with this site alone, the others being old or new as they are in memory.
+                self.update_sums(stencil, *cell, change.site.basis, ends(change));
+                stencil.space.set(&mut self.memory, *cell, change.site.basis, ends(change).1 as u8);
+                stencil.space.set(&mut self.after, *cell, change.site.basis, ends(change).1 as u8);
+            }
         }
         for (cell, change) in cells.iter().zip(&kind.local.changes) {
             self.renew(stencil, *cell, change.site.basis, slot);
@@ -200,10 +255,70 @@ impl<'m> SpeciesEngine<'m> {
         self.slots[slot].event = event ^ 1;
         self.changed.push(slot as u32);
         self.move_atoms(number, backward, &cells);
-        for k in 0..self.changed.len() {
-            self.set_rate(self.changed[k] as usize);
+        self.set_rates();
+    }
+
+    /// Rates of the slots that changed.
+    fn set_rates(&mut self) {
+        self.exponents.clear();
+        for slot in &self.changed {
+            let Slot { values, event, .. } = self.slots[*slot as usize];
+            self.exponents.push(exponent(values, event % 2 == 1));
+        }
+        // All at once: one does not wait for another.
+        for x in &mut self.exponents {
+            *x = exp_below(*x);
+        }
+        for (slot, factor) in self.changed.iter().zip(&self.exponents) {
+            let event = self.slots[*slot as usize].event;
+            let rate =
+                if event == NONE { 0.0 } else { self.model.prefactor_hz(usize::from(event / 2)) * factor };
+            self.tree.set(*slot as usize, rate);
         }
         self.tree.settle();
+    }
+
+    /// Sums of the events that see one or both sites of an event of two, made at a cell of the box: first the change of the one with the other as it was, then that of
+    /// the other with the one as it is now.
+    fn update_jointly(
+        &mut self,
+        stencil: &Stencil,
+        joint: &[Joint],
+        cell: [usize; 3],
+        species: [(usize, usize); 2],
+    ) {
+        let here = stencil.space.origin(cell);
+        let values = self.model.store().values();
+        // Few of the groups can make an event: those are found first, without a branch that nobody can foresee.
+        self.found.resize(joint.len().max(self.found.len()), (0, NONE));
+        let mut count = 0;
+        for (number, other) in joint.iter().enumerate() {
+            let event = stencil.joint_event(other, &self.memory, here);
+            self.found[count] = (number as u32, event);
+            count += usize::from(event != NONE);
+        }
+        for (number, event) in &self.found[..count] {
+            let other = &joint[*number as usize];
+            let (cell, origin) = stencil.space.before(cell, other.shift);
+            let sums = &stencil.sums[usize::from(event / 2)];
+            let mut change = [0.0; 2];
+            for (k, memory) in [&self.memory, &self.after].into_iter().enumerate() {
+                if other.seen[k] != NONE
+                    && let Some(part) = sums.change(values, memory, origin, other.seen[k], species[k])
+                {
+                    change[0] += part[0];
+                    change[1] += part[1];
+                }
+            }
+            if change != [0.0; 2] {
+                let slot = cell * stencil.width + usize::from(other.group);
+                let values = &mut self.slots[slot].values;
+                values[0] += change[0];
+                values[1] += change[1];
+                // Groups that hold a site of the event are not among these, and each of these is met once.
+                self.changed.push(slot as u32);
+            }
+        }
     }
 
     /// Sums of the events that see a site in their surroundings.
@@ -221,7 +336,8 @@ impl<'m> SpeciesEngine<'m> {
             let Some(change) = sums.change(values, &self.memory, origin, impact.seen, species) else {
                 continue;
             };
-            let number = stencil.space.before(cell, impact.shift) * stencil.width + usize::from(impact.group);
+            let number =
+                stencil.space.before(cell, impact.shift).0 * stencil.width + usize::from(impact.group);
             let slot = &mut self.slots[number];
             slot.values[0] += change[0];
             slot.values[1] += change[1];
@@ -239,7 +355,7 @@ impl<'m> SpeciesEngine<'m> {
         let values = self.model.store().values();
         for impact in &stencil.own[basis] {
             let Impact { shift, group, back, .. } = *impact;
-            let number = stencil.space.before(cell, shift) * stencil.width + usize::from(group);
+            let number = stencil.space.before(cell, shift).0 * stencil.width + usize::from(group);
             if number == made {
                 continue;
             }
@@ -290,9 +406,7 @@ impl<'m> SpeciesEngine<'m> {
         for number in 0..self.slots.len() {
             let (kept, anew) = (self.slots[number], self.anew(number));
             let gap = if kept.event == anew.event {
-                let off = |k: usize| {
-                    (kept.values[k] - anew.values[k]).abs() / anew.values[k].abs().max(1.0)
-                };
+                let off = |k: usize| (kept.values[k] - anew.values[k]).abs() / anew.values[k].abs().max(1.0);
                 if kept.event == NONE { 0.0 } else { off(0).max(off(1)) }
             } else {
                 f64::INFINITY
@@ -391,7 +505,7 @@ impl<'m> SpeciesEngine<'m> {
     pub(super) fn in_slot(&self, slot: usize) -> (usize, bool, usize, f64) {
         let Slot { values, event, .. } = self.slots[slot];
         let (kind, backward) = (usize::from(event / 2), event % 2 == 1);
-        let rate = self.model.prefactor_hz(kind) * exponent(values, backward).exp();
+        let rate = self.model.prefactor_hz(kind) * exp_below(exponent(values, backward));
         (kind, backward, slot / self.model.stencil().width, rate)
     }
 
@@ -441,5 +555,23 @@ impl<'m> SpeciesEngine<'m> {
             }
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_exponential_is_that_of_the_library() {
+        let mut rng = Philox::new(1, 0, 0);
+        for k in 0..200_000 {
+            let x = -rng.uniform() * if k % 2 == 0 { 40.0 } else { 708.0 };
+            assert!((exp_below(x) / x.exp() - 1.0).abs() < 5e-16, "{x}");
+        }
+        assert_eq!(exp_below(0.0), 1.0);
+        assert_eq!(exp_below(-0.0), 1.0);
+        assert_eq!(exp_below(f64::NEG_INFINITY), 0.0);
+        assert!(exp_below(f64::NAN).is_nan());
     }
 }

@@ -24,7 +24,8 @@ pub fn random_arrangement(
     for (basis, list) in counts.iter().enumerate() {
         let sum = list.iter().fold(0usize, |sum, n| sum.saturating_add(*n));
         if list.len() != model.sites()[basis].species.len() || sum != grid.cells() {
-            let (what, want) = ("sum of the counts of a sublattice", "one count per species is due, together one per cell");
+            let (what, want) =
+                ("sum of the counts of a sublattice", "one count per species is due, together one per cell");
             return Err(HoppingError::Arrangement { what, value: sum, site: basis, want });
         }
         let mut species: Vec<u8> =
@@ -84,8 +85,16 @@ impl<'m> Swaps<'m> {
             .filter(|[x, y]| x < y && shared(*x, *y))
             .collect();
         let memory = energy.as_ref().map_or(Vec::new(), |(_, sums)| vec![0; sums.space.size()]);
-        let mut out =
-            Self { model, energy, memory, arrangement: arrangement.to_vec(), lists, pairs, local, total_ev: 0.0 };
+        let mut out = Self {
+            model,
+            energy,
+            memory,
+            arrangement: arrangement.to_vec(),
+            lists,
+            pairs,
+            local,
+            total_ev: 0.0,
+        };
         for site in 0..arrangement.len() {
             out.set(site, arrangement[site]);
         }

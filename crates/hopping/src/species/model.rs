@@ -297,7 +297,11 @@ impl SpeciesModel {
 fn check_parts(parts: &SpeciesParts<'_>) -> Result<(), HoppingError> {
     if parts.kinds.is_empty() || parts.kinds.len() > MOST_EVENTS {
         let (what, value) = ("kinds of events", parts.kinds.len() as f64);
-        return Err(HoppingError::Parameter { what, value, want: "1 to 16384 are due: without one nothing moves" });
+        return Err(HoppingError::Parameter {
+            what,
+            value,
+            want: "1 to 16384 are due: without one nothing moves",
+        });
     }
     let bounded = |what, list: &[f64]| {
         let far = list.iter().find(|c| !c.is_finite() || c.abs() > LARGEST_COEFFICIENT);
@@ -356,12 +360,18 @@ fn same_sublattices(
     let size = parts.lattice_angstrom.iter().flatten().fold(0.0f64, |m, v| m.max(v.abs()));
     for (a, b) in lattice.iter().flatten().zip(parts.lattice_angstrom.iter().flatten()) {
         if crate::error::exceeds((a - b).abs(), SAME * size) {
-            return Err(error(0, format!("a component of its lattice vectors is {a}, of the model's {b} angstrom")));
+            return Err(error(
+                0,
+                format!("a component of its lattice vectors is {a}, of the model's {b} angstrom"),
+            ));
         }
     }
     for (n, (a, b)) in sites.iter().zip(parts.sites).enumerate() {
         if a.species != b.species {
-            return Err(error(n, format!("its species are {:?}, those of the model {:?}", a.species, b.species)));
+            return Err(error(
+                n,
+                format!("its species are {:?}, those of the model {:?}", a.species, b.species),
+            ));
         }
         for (p, q) in a.fractional.iter().zip(b.fractional) {
             if crate::error::exceeds((p - q).abs(), SAME) {
@@ -384,10 +394,7 @@ fn species_of(sites: &[SpeciesSite]) -> (Vec<String>, Vec<Vec<usize>>) {
 /// Cartesian position of a site of the infinite crystal.
 fn position(parts: &SpeciesParts<'_>, site: LatticeSite) -> [f64; 3] {
     let fractional = parts.sites[site.basis].fractional;
-    row_times(
-        std::array::from_fn(|k| fractional[k] + f64::from(site.cell[k])),
-        &parts.lattice_angstrom,
-    )
+    row_times(std::array::from_fn(|k| fractional[k] + f64::from(site.cell[k])), &parts.lattice_angstrom)
 }
 
 fn event_types(

@@ -115,9 +115,8 @@ impl Mobility {
         if !self.moves {
             return Some(format!("no event moves {name}: its diffusivity is 0"));
         }
-        (self.dimensions == 0).then(|| {
-            format!("the moves of {name} never lead from one cell to another: its diffusivity is 0")
-        })
+        (self.dimensions == 0)
+            .then(|| format!("the moves of {name} never lead from one cell to another: its diffusivity is 0"))
     }
 
     /// Which axes are closed to it, if some are.

@@ -85,7 +85,8 @@ impl<'m> Kept<'m> {
             } else {
                 let choices = self.model.sites()[site % self.model.grid().basis()].species.len() as u8;
                 let fits = |s: u8| held.is_none_or(|(at, species)| at != site || species == s);
-                let found = (next..choices).find(|s| fits(*s) && self.count(site, *s).is_some_and(|n| *n > 0));
+                let found =
+                    (next..choices).find(|s| fits(*s) && self.count(site, *s).is_some_and(|n| *n > 0));
                 if let Some(s) = found {
                     if let Some(count) = self.count(site, s) {
                         *count -= 1;
@@ -161,7 +162,11 @@ impl<'m> Builder<'m> {
             .map(|c| {
                 let cell = grid.site(c * grid.basis()).cell;
                 let of = |t: &super::model::EventType| {
-                    t.local.changes.iter().map(|c| (model.at(c.site, cell), c.before as u8, c.after as u8)).collect()
+                    t.local
+                        .changes
+                        .iter()
+                        .map(|c| (model.at(c.site, cell), c.before as u8, c.after as u8))
+                        .collect()
                 };
                 model.types().iter().map(of).collect()
             })

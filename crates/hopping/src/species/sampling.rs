@@ -118,14 +118,17 @@ impl Series {
 
     /// < P_a P_b^T >.
     fn squares(&self, a: usize, b: usize, samples: usize, window: usize) -> Matrix3 {
-        let p = |k: usize| move |from: usize, to: usize| minus(self.positions[k][to], self.positions[k][from]);
-        let (one, other) = (mean_product(samples, window, p(a), p(b)), mean_product(samples, window, p(b), p(a)));
+        let p =
+            |k: usize| move |from: usize, to: usize| minus(self.positions[k][to], self.positions[k][from]);
+        let (one, other) =
+            (mean_product(samples, window, p(a), p(b)), mean_product(samples, window, p(b), p(a)));
         with_transpose(&one, &other)
     }
 
     /// < [b_a(0) - b_a(t)] P_b^T >, averaged with its partner.
     fn losses(&self, a: usize, b: usize, samples: usize, window: usize) -> Matrix3 {
-        let p = |k: usize| move |from: usize, to: usize| minus(self.positions[k][to], self.positions[k][from]);
+        let p =
+            |k: usize| move |from: usize, to: usize| minus(self.positions[k][to], self.positions[k][from]);
         let fall = |k: usize| move |from: usize, to: usize| minus(self.drifts[k][from], self.drifts[k][to]);
         let one = mean_product(samples, window, fall(a), p(b));
         let other = mean_product(samples, window, fall(b), p(a));
@@ -148,7 +151,9 @@ fn event_squares(
             }
         }
     };
-    for ((_, _, moves), (now, then)) in engine.model().events().zip(engine.events_by_type().iter().zip(before)) {
+    for ((_, _, moves), (now, then)) in
+        engine.model().events().zip(engine.events_by_type().iter().zip(before))
+    {
         let n = (now[0] + now[1] - then[0] - then[1]) as f64;
         if n == 0.0 {
             continue;

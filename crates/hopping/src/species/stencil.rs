@@ -22,8 +22,8 @@ pub(super) struct PaddedBox {
     margin: [usize; 3],
     strides: [usize; 3],
     size: usize,
-    /// By axis: part of the number of the cell in the box for each coordinate with margin.
-    wrap: [Vec<u32>; 3],
+    /// By axis, for each coordinate with margin: part of the number of the cell in the box, and of where that is in memory.
+    wrap: [Vec<[u32; 2]>; 3],
 }
 
 impl PaddedBox {
@@ -32,14 +32,20 @@ impl PaddedBox {
         let padded: [usize; 3] = std::array::from_fn(|k| dims[k] + 2 * margin[k]);
         let size = padded.iter().try_fold(basis, |n, p| n.checked_mul(*p)).filter(|n| *n <= MOST_PADDED);
         let Some(size) = size else {
-            let (what, value) = ("cells of the margin about the box", margin[0].max(margin[1]).max(margin[2]) as f64);
-            return Err(HoppingError::Parameter { what, value, want: "at most 2^30 sites with it are possible" });
+            let (what, value) =
+                ("cells of the margin about the box", margin[0].max(margin[1]).max(margin[2]) as f64);
+            return Err(HoppingError::Parameter {
+                what,
+                value,
+                want: "at most 2^30 sites with it are possible",
+            });
         };
         let strides = [padded[1] * padded[2] * basis, padded[2] * basis, basis];
         let parts = [dims[1] * dims[2], dims[2], 1];
         let wrap = std::array::from_fn(|k| {
             let inside = |p: usize| (p + dims[k] * margin[k].div_ceil(dims[k]) - margin[k]) % dims[k];
-            (0..padded[k]).map(|p| (inside(p) * parts[k]) as u32).collect()
+            let place = |n: usize| [(n * parts[k]) as u32, ((n + margin[k]) * strides[k]) as u32];
+            (0..padded[k]).map(|p| place(inside(p))).collect()
         });
         Ok(Self { dims, basis, margin, strides, size, wrap })
     }
@@ -67,14 +73,15 @@ impl PaddedBox {
         (0..3).map(|k| (cell[k] + self.margin[k]) * self.strides[k]).sum()
     }
 
-    /// Number of the cell in the box that lies at `shift` before a cell of it.
+    /// The cell in the box that lies at `shift` before a cell of it: its number, and where its sublattice 0 is in memory.
     #[inline]
-    pub fn before(&self, cell: [usize; 3], shift: [i16; 3]) -> usize {
+    pub fn before(&self, cell: [usize; 3], shift: [i16; 3]) -> (usize, usize) {
         let part = |k: usize| {
             let at = (cell[k] + self.margin[k]).wrapping_add_signed(-isize::from(shift[k]));
-            self.wrap[k][at] as usize
+            self.wrap[k][at].map(|n| n as usize)
         };
-        part(0) + part(1) + part(2)
+        let (x, y, z) = (part(0), part(1), part(2));
+        (x[0] + y[0] + z[0], x[1] + y[1] + z[1])
     }
 
     /// Sets a site of a cell of the box and its images.
@@ -160,6 +167,17 @@ pub(super) struct Impact {
     pub back: i32,
     /// Number of the site among those that the group sees.
     pub seen: u16,
+    check: PairCheck,
+}
+
+/// A group of events that sees a site of an event of two sites and holds neither.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Joint {
+    /// Origin of the event made less that of the group.
+    pub shift: [i16; 3],
+    pub group: u16,
+    /// Numbers of the two sites among those that the group sees; [`NONE`] for one that it does not.
+    pub seen: [u16; 2],
     check: PairCheck,
 }
 
@@ -299,6 +317,8 @@ pub(super) struct Stencil {
     pub own: Vec<Vec<Impact>>,
     /// By sublattice: groups that see a site around them.
     pub seen: Vec<Vec<Impact>>,
+    /// By group of two sites: the groups that its events concern beside those that hold its sites. Empty for other groups.
+    pub joint: Vec<Vec<Joint>>,
     /// Tables of the groups of two sites.
     codes: Vec<u16>,
     /// Slots of a cell: not fewer than groups, so that cells do not share nodes of the tree of rates without need.
@@ -317,19 +337,21 @@ impl Stencil {
             let (what, value) = ("events of a primitive cell", types.len() as f64);
             return Err(HoppingError::Parameter { what, value, want: "at most 32766 are possible" });
         }
-        let mut margin = [0usize; 3];
+        let (mut own, mut seen) = ([0usize; 3], [0usize; 3]);
         for draft in &drafts {
             for k in 0..3 {
                 let reach = |list: &[LatticeSite]| {
                     list.iter().map(|s| s.cell[k].unsigned_abs() as usize).max().unwrap_or(0)
                 };
-                // From a site that changes back to the origin, and on to the sites of the event.
-                let own = reach(&draft.own);
-                margin[k] = margin[k].max(own.max(reach(&draft.seen)) + own);
+                own[k] = own[k].max(reach(&draft.own));
+                seen[k] = seen[k].max(reach(&draft.seen));
             }
         }
+        // From the origin of an event to a site that changes, back to the origin of another, and on to the sites of that.
+        let margin: [usize; 3] = std::array::from_fn(|k| seen[k] + 2 * own[k]);
         if margin.iter().any(|m| *m > 1 << 14) {
-            let (what, value) = ("reach of an event in cells", margin.iter().copied().max().unwrap_or(0) as f64);
+            let (what, value) =
+                ("reach of an event in cells", margin.iter().copied().max().unwrap_or(0) as f64);
             return Err(HoppingError::Parameter { what, value, want: "at most 16384 are possible" });
         }
         let space = PaddedBox::new(grid, margin)?;
@@ -365,8 +387,69 @@ impl Stencil {
         for list in own.iter_mut().chain(&mut seen) {
             list.sort_unstable_by_key(|i: &Impact| (i.shift.map(|n| -n), i.group));
         }
-        let width = if groups.len() <= 8 { groups.len().next_power_of_two() } else { groups.len().next_multiple_of(8) };
-        Ok(Self { space, groups, sums, own, seen, codes, width })
+        let width = if groups.len() <= 8 {
+            groups.len().next_power_of_two()
+        } else {
+            groups.len().next_multiple_of(8)
+        };
+        let mut out = Self { space, groups, sums, own, seen, joint: Vec::new(), codes, width };
+        out.joint = (0..out.groups.len()).map(|g| out.joint_of(g, grid)).collect();
+        Ok(out)
+    }
+
+    /// See [`Self::joint`].
+    fn joint_of(&self, group: usize, grid: &SiteGrid) -> Vec<Joint> {
+        let Group { own, steps, .. } = &self.groups[group];
+        if steps.len() != 2 {
+            return Vec::new();
+        }
+        let origin = |site: &LatticeSite, impact: &Impact| {
+            let cell = std::array::from_fn(|k| site.cell[k] - i32::from(impact.shift[k]));
+            folded(LatticeSite { cell, basis: 0 }, grid).cell
+        };
+        let holding: BTreeSet<([i32; 3], u16)> = own
+            .iter()
+            .flat_map(|s| self.own[s.basis].iter().map(move |i| (s, i)))
+            .map(|(s, i)| (origin(s, i), i.group))
+            .collect();
+        let mut found: BTreeMap<([i32; 3], u16), [u16; 2]> = BTreeMap::new();
+        for (k, site) in own.iter().enumerate() {
+            for impact in &self.seen[site.basis] {
+                let key = (origin(site, impact), impact.group);
+                if !holding.contains(&key) {
+                    found.entry(key).or_insert([NONE; 2])[k] = impact.seen;
+                }
+            }
+        }
+        let of = |((cell, group), seen): (([i32; 3], u16), [u16; 2])| {
+            let there = self.space.step(LatticeSite { cell, basis: 0 });
+            let other = &self.groups[usize::from(group)];
+            let check = match (self.own_check(group), other.steps.as_slice()) {
+                (Some(check), [a, b]) => PairCheck { steps: [there + a, there + b], ..check },
+                _ => PairCheck { steps: [there; 2], stride: 0, table: NO_TABLE },
+            };
+            Joint { shift: cell.map(|n| -n as i16), group, seen, check }
+        };
+        found.into_iter().map(of).collect()
+    }
+
+    /// The look-up of a group of two sites, if it has one.
+    fn own_check(&self, group: u16) -> Option<PairCheck> {
+        let all = self.own.iter().flatten();
+        all.filter(|i| i.group == group).map(|i| i.check).find(|c| c.table != NO_TABLE)
+    }
+
+    /// The event that can happen in a group about the event made at `origin` in memory.
+    #[inline]
+    pub fn joint_event(&self, joint: &Joint, memory: &[u8], origin: usize) -> u16 {
+        let check = &joint.check;
+        if check.table == NO_TABLE {
+            let there = origin.wrapping_add_signed(check.steps[0] as isize);
+            return self.groups[usize::from(joint.group)].event(memory, there);
+        }
+        let code =
+            at(memory, origin, check.steps[0]) + check.stride as usize * at(memory, origin, check.steps[1]);
+        self.codes[check.table as usize + code]
     }
 
     /// The event that can happen in a group about a site at `here` in memory.
@@ -377,7 +460,8 @@ impl Stencil {
             let origin = here.wrapping_add_signed(-(impact.back as isize));
             return self.groups[usize::from(impact.group)].event(memory, origin);
         }
-        let code = at(memory, here, check.steps[0]) + check.stride as usize * at(memory, here, check.steps[1]);
+        let code =
+            at(memory, here, check.steps[0]) + check.stride as usize * at(memory, here, check.steps[1]);
         self.codes[check.table as usize + code]
     }
 }
@@ -421,7 +505,8 @@ fn grouped(
                 Some(here)
             })
             .collect();
-        let code = |of: &dyn Fn(usize) -> usize| strides.iter().enumerate().map(|(k, n)| n * of(k)).sum::<usize>();
+        let code =
+            |of: &dyn Fn(usize) -> usize| strides.iter().enumerate().map(|(k, n)| n * of(k)).sum::<usize>();
         let known = by_sites.entry(raw).or_default();
         let codes = size.map(|_| [code(&|k| changes[k].before), code(&|k| changes[k].after)]);
         let free = |group: &Group| match (&group.lookup, codes) {
@@ -456,12 +541,7 @@ fn grouped(
     (groups, group_of)
 }
 
-fn laid_out(
-    tables: &EventTables,
-    seen: &[LatticeSite],
-    sites: &[SpeciesSite],
-    space: &PaddedBox,
-) -> Sums {
+fn laid_out(tables: &EventTables, seen: &[LatticeSite], sites: &[SpeciesSite], space: &PaddedBox) -> Sums {
     let legs_of = |cluster: &Cluster| -> Vec<Leg> {
         let mut stride = 1;
         let mut out = Vec::new();

@@ -176,11 +176,8 @@ fn ordered(
             turned.push(table[index]);
             advance(&mut species, &new);
         }
-        let key: Vec<u64> = new
-            .iter()
-            .map(|n| *n as u64)
-            .chain(turned.iter().flatten().map(|v| v.to_bits()))
-            .collect();
+        let key: Vec<u64> =
+            new.iter().map(|n| *n as u64).chain(turned.iter().flatten().map(|v| v.to_bits())).collect();
         if best.as_ref().is_none_or(|b| key < b.0) {
             best = Some((key, sites, turned));
         }

@@ -134,7 +134,8 @@ fn prepare<'a>(
     let mut arrangement = request.arrangement.to_vec();
     let equilibration = equilibrate_species(model, &mut arrangement, request.sweeps, &mut rng)?;
     let engine = SpeciesEngine::new(model, &arrangement, rng)?;
-    let terms = model.hamiltonian().map_or(1, |(h, _)| h.orbits.iter().map(|o| o.terms.len() * o.order).sum());
+    let terms =
+        model.hamiltonian().map_or(1, |(h, _)| h.orbits.iter().map(|o| o.terms.len() * o.order).sum());
     let work = model.grid().cells().saturating_mul(terms).max(1);
     let most = (AUDIT_WORK / work).clamp(AUDIT_EVENTS[0], AUDIT_EVENTS[1]);
     let mut other = Philox::new(request.seed, 1, index);
@@ -320,7 +321,9 @@ fn gather(
     let vacancies = model.vacancy().map_or(0, |v| counts[v]);
     let blocks: Vec<&SpeciesBlock> = replicas.iter().flat_map(|r| &r.blocks).collect();
     let lists: Vec<[Vec<&Block>; 2]> = (0..far.len())
-        .map(|k| [blocks.iter().map(|b| &b.tracer[k]).collect(), blocks.iter().map(|b| &b.collective[k]).collect()])
+        .map(|k| {
+            [blocks.iter().map(|b| &b.tracer[k]).collect(), blocks.iter().map(|b| &b.collective[k]).collect()]
+        })
         .collect();
     let judged: Vec<[Judged<'_>; 2]> = lists
         .iter()
@@ -419,12 +422,7 @@ fn cross(
 }
 
 /// Reads a cross coefficient where both diagonal ones are read, from the quieter of its two estimators.
-fn cross_value(
-    names: &str,
-    judged: [&Judged<'_>; 2],
-    blocks: &[&SpeciesBlock],
-    pair: usize,
-) -> Diffusivity {
+fn cross_value(names: &str, judged: [&Judged<'_>; 2], blocks: &[&SpeciesBlock], pair: usize) -> Diffusivity {
     let no = |reason: String| Diffusivity::NotConverged { reason: format!("{names}: {reason}") };
     let mut level = 0;
     for one in judged {
