@@ -9,7 +9,7 @@ use scalade_expansion::Prim;
 use scalade_handoff::{Parity, SpeciesChange, SpeciesHamiltonian, VACANT};
 use scalade_hopping::species::{
     EventKind, ExactSpecies, SpeciesEngine, SpeciesModel, SpeciesRequest, SpeciesTransport,
-    exact_species_transport, random_arrangement, species_transport,
+    exact_species_tracer, exact_species_transport, random_arrangement, species_transport,
 };
 use scalade_hopping::{Diffusivity, HoppingError, Progress, RateParameters, TensorWithError};
 use scalade_numerics::Philox;
@@ -168,18 +168,18 @@ fn a_solute_with_one_vacancy_agrees_with_the_master_equation_and_the_infinite_cr
     let lattice = scalade_crystal::NamedLattice::Fcc;
     let gas = GasModel::new(lattice.vectors(), lattice.basis(), 3, [4; 3], &[], 1.0).unwrap();
     let crystal = VacancyCrystal::of_gas(&gas).unwrap();
-    for (binding, exchange) in [(0.0, 1.0), (-1.0, 3.0)] {
+    for (binding, exchange) in [(0.0, 1.0), (-1.0, 3.0), (0.7, 0.2)] {
         let tagged = TaggedAtom { exchange, binding_kt: vec![binding], hops: Vec::new() };
         let factor = dilute_transport(&crystal, &tagged).unwrap().correlation_factor();
         let of = |cells: usize| {
             let (model, start) = solute(cells, binding, exchange);
-            let exact = exact_species_transport(&model, &start).unwrap();
-            let b = number(&model, "B");
-            exact.tracer_m2_s[b].unwrap()[0][0] / exact.tracer_uncorrelated_m2_s[b].unwrap()[0][0]
+            let exact = exact_species_tracer(&model, &start, number(&model, "B")).unwrap();
+            assert_eq!(exact.states, cells.pow(3) - 1);
+            exact.tracer_m2_s[0][0] / exact.uncorrelated_m2_s[0][0]
         };
-        let (small, large) = (of(4), of(5));
+        let (small, large) = (of(5), of(6));
         // Linear in the inverse of the number of sites.
-        let limit = (125.0 * large - 64.0 * small) / (125.0 - 64.0);
+        let limit = (216.0 * large - 125.0 * small) / (216.0 - 125.0);
         assert!(
             (limit - factor).abs() < 0.01 * factor,
             "{binding} {exchange}: {small} {large} {limit} {factor}"

@@ -69,8 +69,8 @@ fn exponent(values: [f64; 2], backward: bool) -> f64 {
 #[inline]
 fn exp_below(x: f64) -> f64 {
     // ln 2 in two parts, the first with zeros at its end: products with small integers are exact.
-    const HIGH: f64 = 0.693_147_180_369_123_816_490;
-    const LOW: f64 = 1.908_214_929_270_587_700_02e-10;
+    const HIGH: f64 = 0.693_147_180_369_123_8;
+    const LOW: f64 = 1.908_214_929_270_587_7e-10;
     /// Adding this rounds to an integer, which is then in the low bits.
     const ROUND: f64 = 6_755_399_441_055_744.0;
     let kept = x.max(-708.0);

@@ -36,7 +36,7 @@ pub use engine::SpeciesEngine;
 pub use equilibrium::{equilibrate_species, random_arrangement};
 pub use model::{EventKind, SpeciesModel, SpeciesParts};
 pub use moves::{AtomMove, Mobility};
-pub use oracle::{ExactSpecies, exact_species_transport};
+pub use oracle::{ExactSpecies, ExactTracer, exact_species_tracer, exact_species_transport};
 pub use transport::{
     OnsagerCoefficient, SpeciesCoefficients, SpeciesRequest, SpeciesTransport, species_transport,
 };

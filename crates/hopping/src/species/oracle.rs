@@ -332,7 +332,9 @@ fn solve(chain: &Chain, thermal_ev: f64) -> Result<Solved, HoppingError> {
     let lowest = chain.energy.iter().copied().fold(f64::INFINITY, f64::min);
     let mut weight: Vec<f64> = chain.energy.iter().map(|e| (-(e - lowest) / thermal_ev).exp()).collect();
     let sum: f64 = weight.iter().sum();
-    weight.iter_mut().for_each(|w| *w /= sum);
+    for w in &mut weight {
+        *w /= sum;
+    }
     let mut conductance = chain.rate.clone();
     let mut diagonal = vec![0.0; states];
     for s in 0..states {
@@ -378,6 +380,51 @@ fn solve(chain: &Chain, thermal_ev: f64) -> Result<Solved, HoppingError> {
     Ok((whole, plain, iterations))
 }
 
+fn scaled(m: Matrix3, by: f64) -> Matrix3 {
+    m.map(|row| row.map(|v| v * SQUARE_ANGSTROM / by))
+}
+
+/// Exact tracer diffusivity of one species in a small box.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExactTracer {
+    /// D*, m2/s.
+    pub tracer_m2_s: Matrix3,
+    /// Its uncorrelated part.
+    pub uncorrelated_m2_s: Matrix3,
+    /// Arrangements about the atom.
+    pub states: usize,
+    /// Iterations of the linear solves.
+    pub iterations: usize,
+}
+
+/// Solves the master equation of one atom of a species (by its number) among all arrangements of the others with the numbers of a given one. There are fewer of these than for
+/// [`exact_species_transport`] by the number of cells over that of the atoms.
+///
+/// Errors: as [`exact_species_transport`]; no such atom.
+pub fn exact_species_tracer(
+    model: &SpeciesModel,
+    arrangement: &[u8],
+    species: usize,
+) -> Result<ExactTracer, HoppingError> {
+    model.check_arrangement(arrangement)?;
+    if model.counts(arrangement).get(species).is_none_or(|n| *n == 0) {
+        let (what, want) = ("number of the species", "that of one with an atom is due");
+        return Err(HoppingError::Arrangement { what, value: species, site: arrangement.len(), want });
+    }
+    if !model.mobility()[species].moves {
+        let none = [[0.0; 3]; 3];
+        return Ok(ExactTracer { tracer_m2_s: none, uncorrelated_m2_s: none, states: 0, iterations: 0 });
+    }
+    let builder = Builder::new(model, arrangement, Some(species))?;
+    let (whole, plain, iterations) = solve(&builder.build()?, model.thermal_energy_ev())?;
+    Ok(ExactTracer {
+        tracer_m2_s: scaled(whole[0][0], 1.0),
+        uncorrelated_m2_s: scaled(plain[0][0], 1.0),
+        states: builder.states(),
+        iterations,
+    })
+}
+
 /// Solves the master equation over all arrangements with the numbers of atoms of a given one: of every species on each connected part of its network.
 ///
 /// Errors: an arrangement that does not fit, more than 200 000 states, no convergence.
@@ -390,22 +437,20 @@ pub fn exact_species_transport(
     let builder = Builder::new(model, arrangement, None)?;
     let (whole, plain, mut iterations) = solve(&builder.build()?, thermal)?;
     let sites = model.mobile_sites() as f64;
-    let scaled = |m: Matrix3, by: f64| m.map(|row| row.map(|v| v * SQUARE_ANGSTROM / by));
     let all = |list: Vec<Vec<Matrix3>>| -> Vec<Vec<Matrix3>> {
         list.into_iter().map(|row| row.into_iter().map(|m| scaled(m, sites)).collect()).collect()
     };
     let (mut tracer, mut tracer_plain) = (Vec::new(), Vec::new());
     for (species, count) in model.counts(arrangement).into_iter().enumerate() {
-        if count == 0 || !model.mobility()[species].moves {
-            let still = (count > 0).then_some([[0.0; 3]; 3]);
-            tracer.push(still);
-            tracer_plain.push(still);
+        if count == 0 {
+            tracer.push(None);
+            tracer_plain.push(None);
             continue;
         }
-        let (d, u, made) = solve(&Builder::new(model, arrangement, Some(species))?.build()?, thermal)?;
-        iterations += made;
-        tracer.push(Some(scaled(d[0][0], 1.0)));
-        tracer_plain.push(Some(scaled(u[0][0], 1.0)));
+        let exact = exact_species_tracer(model, arrangement, species)?;
+        iterations += exact.iterations;
+        tracer.push(Some(exact.tracer_m2_s));
+        tracer_plain.push(Some(exact.uncorrelated_m2_s));
     }
     Ok(ExactSpecies {
         l_m2_s: all(whole),

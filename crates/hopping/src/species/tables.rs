@@ -148,6 +148,9 @@ fn advance(species: &mut [usize], counts: &[usize]) {
     }
 }
 
+/// A table in an order of its sites, with the bits by which orders are compared.
+type Ordered = (Vec<u64>, Vec<LatticeSite>, Vec<[f64; 2]>);
+
 /// The order of the sites of small clusters that makes the table least, so that clusters alike by symmetry share it.
 fn ordered(
     set: &[LatticeSite],
@@ -161,7 +164,7 @@ fn ordered(
     };
     let count = |site: &LatticeSite| model[site.basis].species.len();
     let old: Vec<usize> = set.iter().map(count).collect();
-    let mut best: Option<(Vec<u64>, Vec<LatticeSite>, Vec<[f64; 2]>)> = None;
+    let mut best: Option<Ordered> = None;
     for order in orders {
         let sites: Vec<LatticeSite> = order.iter().map(|k| set[*k]).collect();
         let new: Vec<usize> = sites.iter().map(count).collect();

@@ -219,7 +219,9 @@ pub fn species_transport(
         if longer {
             per_block *= LONGER;
             wanted = (wanted / LONGER as usize).max(FIRST_BLOCKS);
-            replicas.iter_mut().for_each(|r| r.blocks.clear());
+            for replica in &mut replicas {
+                replica.blocks.clear();
+            }
         } else {
             let growth = (1.2 * missing * missing).clamp(1.5, LARGEST_GROWTH);
             let more = (wanted as f64 * growth).ceil() as usize;
