@@ -208,7 +208,9 @@ fn straight(model: &SpeciesModel, kinds: &[EventKind], arrangement: &[u8]) -> Ve
                     continue;
                 }
                 let mut after = arrangement.to_vec();
-                changes.iter().for_each(|c| after[at(c.site)] = due(c).1 as u8);
+                for c in changes {
+                    after[at(c.site)] = due(c).1 as u8;
+                }
                 let kind = &kinds[*which];
                 let local = kind.expansion.events().unwrap();
                 let sorted = |mut list: Vec<SpeciesChange>| {

@@ -307,6 +307,35 @@ fn named(species: &str, value: Diffusivity) -> Diffusivity {
     }
 }
 
+/// Single atoms and the sum of a species judged, from their blocks.
+fn judged_pair<'a>(
+    model: &SpeciesModel,
+    counts: &[usize],
+    species: usize,
+    blocks: &'a [Vec<&'a Block>; 2],
+    per_replica: usize,
+    [complete, equilibrated, single_file]: [bool; 3],
+) -> [Judged<'a>; 2] {
+    let count = counts[species];
+    let vacancies = model.vacancy().map_or(0, |v| counts[v]);
+    let carriers = if vacancies == 0 { count } else { count.min(vacancies) };
+    [0, 1].map(|which: usize| {
+        Judged {
+            blocks: &blocks[which],
+            per_replica,
+            complete,
+            equilibrated,
+            single_file: single_file && Some(species) != model.vacancy(),
+            hop_angstrom: hop_length(model, species),
+            ions_per_carrier: count as f64 / carriers as f64,
+            tracer: Kind::IonSquares,
+            collective: Kind::TotalSquares,
+            plateau: [None; Kind::COUNT],
+        }
+        .with_plateaus()
+    })
+}
+
 /// The result and the largest relative error that longer blocks alone bring down.
 fn gather(
     request: &SpeciesRequest<'_>,
@@ -320,35 +349,17 @@ fn gather(
     let single_file = is_single_file(model);
     let far: Vec<usize> =
         (0..counts.len()).filter(|s| model.mobility()[*s].dimensions > 0 && counts[*s] > 0).collect();
-    let vacancies = model.vacancy().map_or(0, |v| counts[v]);
     let blocks: Vec<&SpeciesBlock> = replicas.iter().flat_map(|r| &r.blocks).collect();
     let lists: Vec<[Vec<&Block>; 2]> = (0..far.len())
         .map(|k| {
             [blocks.iter().map(|b| &b.tracer[k]).collect(), blocks.iter().map(|b| &b.collective[k]).collect()]
         })
         .collect();
+    let state = [complete, equilibrated, single_file];
     let judged: Vec<[Judged<'_>; 2]> = lists
         .iter()
         .zip(&far)
-        .map(|(list, species)| {
-            let count = counts[*species];
-            let carriers = if vacancies == 0 { count } else { count.min(vacancies) };
-            [0, 1].map(|which| {
-                Judged {
-                    blocks: &list[which],
-                    per_replica,
-                    complete,
-                    equilibrated,
-                    single_file: single_file && Some(*species) != model.vacancy(),
-                    hop_angstrom: hop_length(model, *species),
-                    ions_per_carrier: count as f64 / carriers as f64,
-                    tracer: Kind::IonSquares,
-                    collective: Kind::TotalSquares,
-                    plateau: [None; Kind::COUNT],
-                }
-                .with_plateaus()
-            })
-        })
+        .map(|(list, s)| judged_pair(model, &counts, *s, list, per_replica, state))
         .collect();
     let one = |(n, mobility): (usize, &Mobility)| {
         let note = mobility.why_zero().or_else(|| mobility.why_frozen());
