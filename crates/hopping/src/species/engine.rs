@@ -25,6 +25,20 @@ struct Slot {
     event: u16,
 }
 
+/// A group that an event concerns, with its event and sums.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    values: [f64; 2],
+    /// Where it is in memory.
+    origin: usize,
+    slot: u32,
+    /// Number in the list of groups concerned.
+    number: u32,
+    event: u16,
+}
+
+const NOT_FOUND: Found = Found { values: [0.0; 2], origin: 0, slot: 0, number: 0, event: NONE };
+
 /// A state and its events. Kinetic Monte Carlo without rejection (A. B. Bortz, M. H. Kalos, J. L. Lebowitz, J. Comput. Phys. 17, 10 (1975)), with residence times drawn
 /// from their exponential law.
 #[derive(Clone, Debug)]
@@ -34,8 +48,8 @@ pub struct SpeciesEngine<'m> {
     memory: Vec<u8>,
     /// The same after the event that is being made.
     after: Vec<u8>,
-    /// Groups in which an event can happen among those that an event concerns: number in the list and event.
-    found: Vec<(u32, u16)>,
+    /// Groups in which an event can happen among those that an event concerns.
+    found: Vec<Found>,
     /// Exponents of the rates that change.
     exponents: Vec<f64>,
     /// Atom (or vacancy) on every site.
@@ -290,33 +304,38 @@ impl<'m> SpeciesEngine<'m> {
         let here = stencil.space.origin(cell);
         let values = self.model.store().values();
         // Few of the groups can make an event: those are found first, without a branch that nobody can foresee.
-        self.found.resize(joint.len().max(self.found.len()), (0, NONE));
+        self.found.resize(joint.len().max(self.found.len()), NOT_FOUND);
         let mut count = 0;
         for (number, other) in joint.iter().enumerate() {
             let event = stencil.joint_event(other, &self.memory, here);
-            self.found[count] = (number as u32, event);
+            let found = &mut self.found[count];
+            (found.number, found.event) = (number as u32, event);
             count += usize::from(event != NONE);
         }
-        for (number, event) in &self.found[..count] {
-            let other = &joint[*number as usize];
+        let found = &mut self.found[..count];
+        // All sums are fetched before any is changed: memory is far away in large boxes, and is waited for once.
+        for one in found.iter_mut() {
+            let other = &joint[one.number as usize];
             let (cell, origin) = stencil.space.before(cell, other.shift);
-            let sums = &stencil.sums[usize::from(event / 2)];
+            let slot = cell * stencil.width + usize::from(other.group);
+            (one.slot, one.origin, one.values) = (slot as u32, origin, self.slots[slot].values);
+        }
+        for one in found.iter() {
+            let other = &joint[one.number as usize];
+            let sums = &stencil.sums[usize::from(one.event / 2)];
             let mut change = [0.0; 2];
             for (k, memory) in [&self.memory, &self.after].into_iter().enumerate() {
                 if other.seen[k] != NONE
-                    && let Some(part) = sums.change(values, memory, origin, other.seen[k], species[k])
+                    && let Some(part) = sums.change(values, memory, one.origin, other.seen[k], species[k])
                 {
                     change[0] += part[0];
                     change[1] += part[1];
                 }
             }
             if change != [0.0; 2] {
-                let slot = cell * stencil.width + usize::from(other.group);
-                let values = &mut self.slots[slot].values;
-                values[0] += change[0];
-                values[1] += change[1];
+                self.slots[one.slot as usize].values = [one.values[0] + change[0], one.values[1] + change[1]];
                 // Groups that hold a site of the event are not among these, and each of these is met once.
-                self.changed.push(slot as u32);
+                self.changed.push(one.slot);
             }
         }
     }

@@ -63,11 +63,11 @@ fn least_squares_pairs(
     cost: impl Fn(usize, usize) -> f64,
 ) -> Vec<(usize, usize)> {
     let n = from.len();
-    // best[mask]: least cost of the first popcount(mask) departures on the arrivals of the mask, and the arrival of the last of them.
+    // best[mask]: least cost of the last popcount(mask) departures on the arrivals of the mask, and the arrival of the first of them.
     let mut best = vec![(f64::INFINITY, 0usize); 1 << n];
     best[0].0 = 0.0;
     for mask in 1..1usize << n {
-        let departure = mask.count_ones() as usize - 1;
+        let departure = n - mask.count_ones() as usize;
         for arrival in (0..n).filter(|a| mask >> a & 1 == 1) {
             let total = best[mask & !(1 << arrival)].0 + cost(from[departure], to[arrival]);
             if total < best[mask].0 - TIE {
@@ -77,12 +77,11 @@ fn least_squares_pairs(
     }
     let mut mask = (1usize << n) - 1;
     let mut pairs = Vec::with_capacity(n);
-    for departure in (0..n).rev() {
+    for departure in from {
         let arrival = best[mask].1;
-        pairs.push((from[departure], to[arrival]));
+        pairs.push((*departure, to[arrival]));
         mask &= !(1 << arrival);
     }
-    pairs.reverse();
     pairs
 }
 
