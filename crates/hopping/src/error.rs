@@ -157,6 +157,60 @@ pub enum HoppingError {
         /// Last relative residual.
         residual: f64,
     },
+    /// An event that makes or destroys atoms.
+    #[error(
+        "event {kind}: {before} sites hold {species} before it and {after} after it; an event must keep the number of each species"
+    )]
+    NotConserved {
+        /// The event.
+        kind: String,
+        /// The species.
+        species: String,
+        /// Sites of the event with it before.
+        before: usize,
+        /// And after.
+        after: usize,
+    },
+    /// A list of events or a Hamiltonian that belongs to other sublattices.
+    #[error("{what}, sublattice {sublattice}: {reason}")]
+    Sublattices {
+        /// What does not fit the sublattices of the model.
+        what: String,
+        /// Which sublattice.
+        sublattice: usize,
+        /// How it differs.
+        reason: String,
+    },
+    /// An event that cannot be used.
+    #[error("event {kind}: {reason}")]
+    EventKind {
+        /// The event.
+        kind: String,
+        /// Why, with numbers.
+        reason: String,
+    },
+    /// A box so small that an event meets its own periodic image.
+    #[error("event {kind} in a box of {cells:?} cells: {reason}; take more cells")]
+    EventBox {
+        /// The event.
+        kind: String,
+        /// Cells along each lattice vector.
+        cells: [usize; 3],
+        /// What meets what.
+        reason: String,
+    },
+    /// An arrangement that does not fit the model.
+    #[error("arrangement: {what} is {value} at site {site}; {want}")]
+    Arrangement {
+        /// What is wrong.
+        what: &'static str,
+        /// The number.
+        value: usize,
+        /// At which site.
+        site: usize,
+        /// What is due.
+        want: &'static str,
+    },
     /// The caller asked to stop.
     #[error("cancelled by the caller")]
     Cancelled,

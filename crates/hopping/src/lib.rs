@@ -15,6 +15,7 @@ pub mod network;
 pub mod oracle;
 pub mod rates;
 pub mod sampling;
+pub mod species;
 pub mod synthetic;
 pub mod trajectory;
 pub mod transport;

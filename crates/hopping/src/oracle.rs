@@ -393,7 +393,8 @@ fn solve(chain: &Chain, followed: f64) -> Result<ExactTransport, HoppingError> {
         let noise = chain.activity.iter().map(|v| v[axis]).fold(0.0, f64::max) * 1e-13;
         let drift = |s: usize| if chain.drift[s][axis].abs() > noise { chain.drift[s][axis] } else { 0.0 };
         let source: Vec<f64> = (0..states).map(|s| weight[s] * drift(s)).collect();
-        let (potential, made) = conjugate_gradient(chain, &conductance, &diagonal, &source)?;
+        let rows = (chain.start.as_slice(), chain.target.as_slice());
+        let (potential, made) = conjugate_gradient(rows, &conductance, &diagonal, &source)?;
         iterations += made;
         potentials.push((source, potential));
     }
@@ -408,9 +409,10 @@ fn solve(chain: &Chain, followed: f64) -> Result<ExactTransport, HoppingError> {
     Ok(ExactTransport { diffusivity, uncorrelated, states, iterations })
 }
 
-/// Solves sum_t g (phi_s - phi_target) = source by conjugate gradients with the diagonal as preconditioner.
-fn conjugate_gradient(
-    chain: &Chain,
+/// Solves sum_t g (phi_s - phi_target) = source by conjugate gradients with the diagonal as preconditioner. The transitions of state s are those from
+/// `start[s]` to `start[s + 1]`; the solution comes with the number of iterations.
+pub(crate) fn conjugate_gradient(
+    (start, target): (&[usize], &[u32]),
     conductance: &[f64],
     diagonal: &[f64],
     source: &[f64],
@@ -433,8 +435,8 @@ fn conjugate_gradient(
     for iteration in 1..=limit {
         let mut image = vec![0.0; n];
         for s in 0..n {
-            for t in chain.start[s]..chain.start[s + 1] {
-                image[s] += conductance[t] * (direction[s] - direction[chain.target[t] as usize]);
+            for t in start[s]..start[s + 1] {
+                image[s] += conductance[t] * (direction[s] - direction[target[t] as usize]);
             }
         }
         let step = square / dot(&direction, &image);

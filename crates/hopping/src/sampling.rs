@@ -206,7 +206,7 @@ impl Windows {
 }
 
 /// Single ions in windows of all lengths.
-struct IonWindows {
+pub(crate) struct IonWindows {
     levels: Vec<Windows>,
     here: Vec<Mark>,
     drifts: Vec<[f64; 3]>,
@@ -220,14 +220,29 @@ impl IonWindows {
     fn new(engine: &mut impl Engine, levels: usize) -> (Self, [f64; 3]) {
         let mut drifts = Vec::new();
         let total = engine.drift(Some(&mut drifts));
-        let mark = |(ion, b): (usize, &[f64; 3])| Mark {
-            position: engine.displacement_angstrom(ion),
-            before: [0.0; 3],
-            through: *b,
-        };
+        (Self::at(|ion| engine.displacement_angstrom(ion), drifts, levels), total)
+    }
+
+    /// Starts at given positions and drifts of the ions.
+    pub(crate) fn at(position: impl Fn(usize) -> [f64; 3], drifts: Vec<[f64; 3]>, levels: usize) -> Self {
+        let mark =
+            |(ion, b): (usize, &[f64; 3])| Mark { position: position(ion), before: [0.0; 3], through: *b };
         let here: Vec<Mark> = drifts.iter().enumerate().map(mark).collect();
         let levels = vec![Windows::new(&here); levels];
-        (Self { levels, here, drifts, shortest: [0.0; 6], samples: 0 }, total)
+        Self { levels, here, drifts, shortest: [0.0; 6], samples: 0 }
+    }
+
+    /// Takes the next sample: positions and drifts of the ions.
+    pub(crate) fn next(&mut self, position: impl Fn(usize) -> [f64; 3], drift: impl Fn(usize) -> [f64; 3]) {
+        for (ion, b) in self.drifts.iter_mut().enumerate() {
+            *b = drift(ion);
+        }
+        self.take(position);
+    }
+
+    /// M of single ions by level.
+    pub(crate) fn mean_squares(&self) -> Vec<Symmetric> {
+        self.levels.iter().map(Windows::mean_square).collect()
     }
 
     /// Takes the next sample, of single ions too if they are due; returns the drift of all ions.
@@ -268,7 +283,7 @@ impl IonWindows {
     }
 
     /// Mean of K(t) over n dt < t <= 2n dt, n = 2^level in samples of single ions: [F(2n) - F(n)]/n = [F(n) + joint]/n.
-    fn losses(&self) -> Vec<Symmetric> {
+    pub(crate) fn losses(&self) -> Vec<Symmetric> {
         let count = 2.0 * (self.here.len() * self.samples) as f64;
         let mut sums = self.shortest.map(|v| v / count);
         let mut out = Vec::new();
@@ -284,7 +299,7 @@ impl IonWindows {
 
 /// Samples per sample of single ions: following many ions of which few move costs more than moving them, and nothing is lost. At least
 /// [`FEWEST_ION_SAMPLES`] are kept.
-fn ion_stride_level(samples: usize, ions: usize, sites: usize) -> usize {
+pub(crate) fn ion_stride_level(samples: usize, ions: usize, sites: usize) -> usize {
     let carriers = ions.min(sites.saturating_sub(ions)).max(1);
     let wanted = (ions / (2 * carriers)).max(1).ilog2();
     let most = (samples / FEWEST_ION_SAMPLES).max(1).ilog2();
@@ -324,7 +339,7 @@ pub fn run_block(
         drifts.push(single.sample(engine, k.is_multiple_of(1 << first_ion_level)));
     }
     *clock_s = start + interval_s * samples as f64;
-    let tracer_msd = single.levels.iter().map(Windows::mean_square).collect();
+    let tracer_msd = single.mean_squares();
     let total_msd = (0..levels).map(|level| overlapping(&totals, 1 << level, ions)).collect();
     let total_loss = (0..levels).map(|level| total_loss(&totals, &drifts, 1 << level, ions)).collect();
     let after = engine.squared_hops();

@@ -86,9 +86,9 @@ pub struct WithError {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plateau {
     /// The shortest window that longer ones do not undercut.
-    flat_from: usize,
+    pub flat_from: usize,
     /// Where the diffusivity is read.
-    read_at: usize,
+    pub read_at: usize,
 }
 
 /// The blocks and the window chosen for each kind of diffusivity.
@@ -138,7 +138,7 @@ impl Judged<'_> {
 
     /// Mean, standard error and its degrees of freedom: from all blocks, or from replica means where these scatter more
     /// than blocks within a replica explain (analysis of variance).
-    fn mean_error(&self, values: &[f64]) -> (f64, f64, usize) {
+    pub fn mean_error(&self, values: &[f64]) -> (f64, f64, usize) {
         let n = values.len().max(1) as f64;
         let replicas: Vec<f64> = values.chunks(self.per_replica.max(1)).map(mean).collect();
         let within: f64 =

@@ -5,7 +5,7 @@ mod equilibrium;
 mod events;
 mod model;
 mod rejection;
-mod selector;
+pub(crate) mod selector;
 mod state;
 mod transport;
 

@@ -4,17 +4,17 @@ use scalade_numerics::Philox;
 
 /// A chosen site.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Pick {
+pub(crate) struct Pick {
     /// The site.
-    pub(super) site: usize,
+    pub(crate) site: usize,
     /// Uniform between 0 and `bound`: below the site's rate the choice stands, and tells among the parts of the rate; above, it is a rejection.
-    pub(super) level: f64,
+    pub(crate) level: f64,
     /// Not below the site's rate.
-    pub(super) bound: f64,
+    pub(crate) bound: f64,
 }
 
 /// A way to choose.
-pub(super) trait Selector: Clone + std::fmt::Debug + Send {
+pub(crate) trait Selector: Clone + std::fmt::Debug + Send {
     /// Over so many sites of rate 0; no rate will exceed `highest`.
     fn new(sites: usize, highest: f64) -> Self;
     /// Sets the rate of a site.
@@ -35,7 +35,7 @@ const FANOUT: usize = 8;
 /// A tree of sums, every node the sum of eight children: a choice walks down from the root, a change of rate up to it. Nodes are summed anew, so that no
 /// rounding piles up. No choice is rejected.
 #[derive(Clone, Debug)]
-pub(super) struct SumTree {
+pub(crate) struct SumTree {
     /// Rates first, the root last; each level is filled up to a multiple of [`FANOUT`].
     levels: Vec<Vec<f64>>,
     /// Nodes of the first level above the rates that are to be summed anew.
@@ -43,6 +43,11 @@ pub(super) struct SumTree {
 }
 
 impl SumTree {
+    /// The rates of the first sites.
+    pub(crate) fn rates(&self, sites: usize) -> &[f64] {
+        self.levels.first().map_or(&[], |rates| &rates[..sites.min(rates.len())])
+    }
+
     #[inline]
     fn sum(children: &[f64]) -> f64 {
         // Pairs of pairs: the compiler adds them side by side.
