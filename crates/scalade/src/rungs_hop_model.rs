@@ -9,7 +9,9 @@ use crate::hop_file::HopFile;
 use crate::orderings::read_text;
 use crate::runner::Failure;
 use scalade_crystal::Structure;
-use scalade_hopping::gas::{GasModel, GasRequest, GasTransport, conventional_cell, gas_transport};
+use scalade_hopping::gas::{
+    GasModel, GasRequest, GasTransport, Resumed, conventional_cell, gas_transport, gas_transport_resumable,
+};
 use scalade_hopping::{Diffusivity, ExactTransport, Follow, HoppingError, WithError, exact_gas_transport};
 use scalade_lattice::LatticeError;
 use scalade_lattice::model::exact::{Levels, MOST_STATES_LOG2};
@@ -275,19 +277,36 @@ fn extend(document: &mut Value, more: Value) {
     }
 }
 
+/// A file from which a run goes on, and which it keeps up to date.
+#[derive(Clone, Copy)]
+pub struct Checkpoint<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Called with the number of hops in the file, where there is one.
+    pub tell: &'a (dyn Fn(u64) + Sync),
+}
+
 /// Reads and runs a model file. A run that misses its standard error is a [`Failure::Partial`] that holds the document.
-pub fn hop_model(path: &Path, exact: bool, jobs: Option<usize>) -> Result<Value, Failure> {
+pub fn hop_model(
+    path: &Path,
+    exact: bool,
+    jobs: Option<usize>,
+    checkpoint: Option<Checkpoint<'_>>,
+) -> Result<Value, Failure> {
     let file = HopFile::parse(&read_text(path)?, &path.display().to_string())?;
     let model = GasModel::named(file.lattice, &file.size, &file.pairs, file.rate).map_err(|e| refused(&e))?;
     let ions = file.ions(model.sites())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build();
     let pool = pool.map_err(|e| ScaladeError::internal(e.to_string()))?;
     pool.install(|| {
-        if exact || file.exact {
-            by_master_equation(&file, &model, ions)
-        } else {
-            sampled(&file, &model, ions)
+        if !exact && !file.exact {
+            return sampled(&file, &model, ions, checkpoint);
         }
+        if checkpoint.is_some() {
+            let why = "a master equation is solved at once and leaves no checkpoint: leave --checkpoint out";
+            return Err(ScaladeError::input(why).into());
+        }
+        by_master_equation(&file, &model, ions)
     })
 }
 
@@ -323,7 +342,12 @@ fn by_master_equation(file: &HopFile, model: &GasModel, ions: usize) -> Result<V
     Ok(document)
 }
 
-fn sampled(file: &HopFile, model: &GasModel, ions: usize) -> Result<Value, Failure> {
+fn sampled(
+    file: &HopFile,
+    model: &GasModel,
+    ions: usize,
+    checkpoint: Option<Checkpoint<'_>>,
+) -> Result<Value, Failure> {
     let start = cpu_seconds();
     let request = GasRequest {
         model,
@@ -333,11 +357,20 @@ fn sampled(file: &HopFile, model: &GasModel, ions: usize) -> Result<Value, Failu
         seed: file.seed,
         selection: file.selection,
     };
-    let found = gas_transport(&request, &()).map_err(|e| refused(&e))?;
+    let found = match checkpoint {
+        None => gas_transport(&request, &()).map(|found| (found, Resumed::default())),
+        Some(Checkpoint { file, tell }) => gas_transport_resumable(&request, &(), file, tell),
+    };
+    let (found, resumed) = found.map_err(|e| refused(&e))?;
     let seconds = (cpu_seconds() - start).max(1e-9);
     let theta = thermodynamic_factor(file, model, ions)?;
     let mut document = header(file, model, ions);
     extend(&mut document, told_by(&found, &theta, model.dimensions(), seconds));
+    let made = found.events.saturating_sub(resumed.from_events);
+    extend(&mut document, json!({ "events_per_cpu_second": made as f64 / seconds }));
+    if let (Some(why), Some(list)) = (&resumed.failure, document["warnings"].as_array_mut()) {
+        list.push(json!(format!("the checkpoint could not be written the last time: {why}")));
+    }
     let mut problems = Vec::new();
     if !found.reached {
         problems.push(format!(
@@ -377,6 +410,16 @@ fn told_by(found: &GasTransport, theta: &Told, dimensions: usize, seconds: f64) 
             })
         })
         .collect();
+    let displacements: Vec<Value> = found
+        .displacements
+        .iter()
+        .map(|[time, ion, ion_error, total, total_error]| {
+            json!({
+                "window": time, "tracer": ion, "tracer_std_error": ion_error,
+                "collective": total, "collective_std_error": total_error,
+            })
+        })
+        .collect();
     json!({
         "engine": found.selection.name(),
         "carriers": if found.follows_vacancies { "vacancies" } else { "particles" },
@@ -395,8 +438,8 @@ fn told_by(found: &GasTransport, theta: &Told, dimensions: usize, seconds: f64) 
         "haven_ratio": factor(found.haven),
         "thermodynamic_factor": told(theta),
         "running": running,
+        "mean_squared_displacement": displacements,
         "events": found.events,
-        "events_per_cpu_second": found.events as f64 / seconds,
         "cpu_time_s": seconds,
         "acceptance": found.acceptance,
         "rejection_acceptance": found.pilot_acceptance,
