@@ -52,6 +52,12 @@ impl Writer {
         self.u64(value.to_bits());
     }
 
+    fn floats(&mut self, values: &[f64]) {
+        for value in values {
+            self.f64(*value);
+        }
+    }
+
     /// The position of a random stream.
     pub(super) fn stream(&mut self, rng: &Philox) -> Result<(), Refused> {
         let text = serde_json::to_vec(rng).map_err(|_| "a random stream cannot be written")?;
@@ -66,7 +72,7 @@ impl Writer {
 
     fn tensors(&mut self, list: &[Symmetric]) {
         self.u32(list.len() as u32);
-        list.iter().flatten().for_each(|v| self.f64(*v));
+        self.floats(list.as_flattened());
     }
 
     fn block(&mut self, block: &Block) {
@@ -74,14 +80,14 @@ impl Writer {
         for list in [&block.tracer_msd, &block.ion_loss, &block.total_msd, &block.total_loss] {
             self.tensors(list);
         }
-        block.uncorrelated.iter().for_each(|v| self.f64(*v));
+        self.floats(&block.uncorrelated);
         self.f64(block.interval_s);
     }
 
     fn equilibration(&mut self, of: &Equilibration) {
         self.u64(of.sweeps as u64);
         self.u8(u8::from(of.equilibrated));
-        [of.drift_z, of.mean_energy_ev, of.acceptance].into_iter().for_each(|v| self.f64(v));
+        self.floats(&[of.drift_z, of.mean_energy_ev, of.acceptance]);
     }
 
     /// Settled replicas hold an occupation, one bit a site.
@@ -98,9 +104,11 @@ impl Writer {
     fn prepared(&mut self, of: &Prepared<'_>) -> Result<(), Refused> {
         of.engine.save(self)?;
         self.equilibration(&of.equilibration);
-        [of.hop_rate, of.balance_error, of.clock].into_iter().for_each(|v| self.f64(v));
+        self.floats(&[of.hop_rate, of.balance_error, of.clock]);
         self.u32(of.blocks.len() as u32);
-        of.blocks.iter().for_each(|block| self.block(block));
+        for block in &of.blocks {
+            self.block(block);
+        }
         Ok(())
     }
 }
@@ -366,7 +374,7 @@ impl Checkpoint {
             return Err(self.refused(format!("has version {version}, this program reads {VERSION}")));
         }
         let whole = bytes.len().saturating_sub(HASH);
-        if blake3::hash(&bytes[..whole]).as_bytes().as_slice() != &bytes[whole..] {
+        if bytes[whole..] != blake3::hash(&bytes[..whole]).as_bytes()[..] {
             return Err(cut("its content does not fit its hash"));
         }
         let length = reader.count(1).map_err(cut)?;

@@ -295,7 +295,9 @@ impl Selector for Classes {
         // In which class a site is, and where in its list, tells of the rates it had before.
         for list in &self.lists {
             out.u32(list.len() as u32);
-            list.iter().for_each(|site| out.u32(*site));
+            for site in list {
+                out.u32(*site);
+            }
         }
     }
 

@@ -28,13 +28,19 @@ impl GasState<'_> {
         out.u32(self.places.len() as u32);
         for (place, travel) in self.places.iter().zip(&self.travels) {
             out.u32(self.on_grid(*place) as u32);
-            travel.cells.iter().for_each(|c| out.u32(*c as u32));
+            for cells in travel.cells {
+                out.u32(cells as u32);
+            }
             out.u8(travel.start);
         }
         let holes = self.holes.as_deref().unwrap_or_default();
         out.u32(holes.len() as u32);
-        holes.iter().for_each(|hole| out.u32(self.on_grid(*hole) as u32));
-        self.made.iter().flatten().for_each(|n| out.u64(*n));
+        for hole in holes {
+            out.u32(self.on_grid(*hole) as u32);
+        }
+        for made in self.made.iter().flatten() {
+            out.u64(*made);
+        }
         out.u64(self.events);
     }
 
