@@ -353,6 +353,12 @@ pub enum Command {
         /// Attempt frequency [default: 1e13 Hz].
         #[arg(long)]
         attempt_frequency: Option<String>,
+        /// Write figures of the mean squared displacement and the running diffusivity of a .toml model as SVG files into this folder.
+        #[arg(long, conflicts_with_all = ["exact", "dilute"])]
+        figures: Option<PathBuf>,
+        /// Keep the state of the run of a .toml model in this file; where the file is there, go on from it, to the same result.
+        #[arg(long, conflicts_with_all = ["exact", "dilute"])]
+        checkpoint: Option<PathBuf>,
         #[command(flatten)]
         running: Running,
         #[command(flatten)]

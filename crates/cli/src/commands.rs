@@ -12,7 +12,7 @@ use scalade::record::value_with_uncertainty;
 use scalade::rungs;
 use scalade::rungs_enumerate;
 use scalade::rungs_hop_dilute::hop_dilute;
-use scalade::rungs_hop_model::hop_model;
+use scalade::rungs_hop_model::{Checkpoint, hop_model};
 use scalade::rungs_model::{is_model, montecarlo_model};
 use scalade::rungs_montecarlo::CurveRequest;
 use scalade::rungs_refine::RefineRequest;
@@ -278,6 +278,8 @@ fn hop(command: Command) -> Result<serde_json::Value, Failure> {
         composition,
         temperature,
         attempt_frequency,
+        figures,
+        checkpoint,
         running,
         ..
     } = command
@@ -295,8 +297,13 @@ fn hop(command: Command) -> Result<serde_json::Value, Failure> {
         if dilute {
             return Ok(hop_dilute(model, running.jobs)?);
         }
-        let done = hop_model(model, exact, running.jobs);
+        let tell = |hops: u64| crate::output::say(&format!("goes on from a checkpoint of {hops} hops"));
+        let kept = checkpoint.as_deref().map(|file| Checkpoint { file, tell: &tell });
+        let mut done = hop_model(model, exact, running.jobs, kept);
         warn(done.as_ref().ok().or_else(|| done.as_ref().err().and_then(Failure::partial)));
+        if let Some(folder) = &figures {
+            scalade::hop_figures::add(&mut done, folder)?;
+        }
         return done;
     }
     if exact {
@@ -304,6 +311,12 @@ fn hop(command: Command) -> Result<serde_json::Value, Failure> {
     }
     if dilute {
         return Err(ScaladeError::input("--dilute needs a .toml model").into());
+    }
+    if figures.is_some() {
+        return Err(ScaladeError::input("--figures needs a .toml model").into());
+    }
+    if checkpoint.is_some() {
+        return Err(ScaladeError::input("--checkpoint needs a .toml model").into());
     }
     let Some(barriers) = barriers else {
         return Err(ScaladeError::input(

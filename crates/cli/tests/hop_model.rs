@@ -271,3 +271,59 @@ fn dilute_limit_of_a_file_with_a_box_and_of_a_solute() {
     refused(&both, &["--dilute", "--exact"]);
     refused(&["hop", &written("box.toml", &format!("{text}{solute}"))], &["solute"]);
 }
+
+/// Figures hold their curves, with error bars and the windows that were read; the document names them; a run cut short draws what it has.
+#[test]
+fn figures_hold_the_curves() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("hop_figures");
+    let _ = std::fs::remove_dir_all(&folder);
+    let out = folder.to_string_lossy().into_owned();
+    let file = written("figures.toml", &model("square", "[8, 8]", "[1.0]", "particles = 32", "2e-2"));
+    let found = document(&["hop", &file, "--figures", &out]);
+    let plain = document(&["hop", &file]);
+    for key in ["tracer", "jump", "running", "mean_squared_displacement", "events"] {
+        assert_eq!(found[key], plain[key], "{key}");
+    }
+    let names: Vec<&str> = found["figures"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    assert_eq!(names.len(), 2);
+    for (name, id) in names.iter().zip(["mean-squared-displacement", "running-diffusivity"]) {
+        assert!(name.ends_with(&format!("{id}.svg")), "{name}");
+        let svg = std::fs::read_to_string(name).unwrap();
+        assert!(svg.starts_with("<svg") && svg.contains("error bars"), "{svg}");
+        for word in ["together", "window"] {
+            assert!(svg.contains(if id.starts_with("mean") { word } else { "collective" }), "{word}");
+        }
+        assert!(svg.contains("read"), "{id}");
+    }
+    // The displacement is the integral of its slope: M(2t) - M(t) = 2 d D(t) t, which the running diffusivity is read from where both are of one estimator.
+    let rows = |key: &str| found[key].as_array().unwrap().clone();
+    let (displacements, running) = (rows("mean_squared_displacement"), rows("running"));
+    assert!(running.len() > 2);
+    let at = |row: &Value, key: &str| row[key].as_f64().unwrap();
+    for slope in &running {
+        let time = at(slope, "window");
+        let near = |t: f64| displacements.iter().find(|r| (at(r, "window") / t - 1.0).abs() < 1e-9).unwrap();
+        for (of, d) in [("tracer", "tracer"), ("collective", "jump")] {
+            let rise = at(near(2.0 * time), of) - at(near(time), of);
+            let noise = at(near(2.0 * time), &format!("{of}_std_error")) / (4.0 * time);
+            let gap = rise / (4.0 * time) - at(slope, d);
+            let error = noise.hypot(at(slope, &format!("{d}_std_error")));
+            assert!(gap.abs() < 5.0 * error, "{of} at {time}: {gap} {error}");
+        }
+    }
+    let short = model("sc", "[8, 8, 8]", "[0.0]", "concentration = 0.5", "1e-3")
+        .replace("[run]\n", "[run]\nmax_events = 300_000\n");
+    let done = Command::new(env!("CARGO_BIN_EXE_scalade"))
+        .args(["hop", &written("short_figures.toml", &short), "--json", "--figures", &out])
+        .output()
+        .unwrap();
+    assert_eq!(done.status.code(), Some(3));
+    let kept: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(kept["figures"].as_array().unwrap().len(), 2);
+    refused(&["hop", &file, "--exact", "--figures", &out], &["--exact", "--figures"]);
+    refused(&["hop", "frames.extxyz", "--figures", &out], &["--figures", ".toml"]);
+    refused(&["hop", &file, "--figures", &format!("{file}/no")], &["cannot make", "figures.toml"]);
+    let text = std::fs::read_to_string(&file).unwrap().replace("[run]", "[run]\nexact = true");
+    let text = text.replace("[8, 8]", "[3, 3]").replace("32", "3");
+    refused(&["hop", &written("exact_figures.toml", &text), "--figures", &out], &["two windows"]);
+}

@@ -255,6 +255,9 @@ mod tests {
         assert!(said(&of).contains("Vac, Li, Na"));
         let mut of = expansion();
         of.coulomb_coefficient = 0.1;
+        for (site, charges) in of.sites.iter_mut().zip([&[0.0, 1.0][..], &[3.0], &[1.0, 0.0]]) {
+            site.charges = charges.to_vec();
+        }
         assert!(said(&of).contains("coulomb_coefficient"));
         assert!(expansion().of_one_ion(&[1.0]).is_err());
     }

@@ -9,6 +9,14 @@ use thiserror::Error;
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
 pub enum HoppingError {
+    /// A checkpoint that cannot be used.
+    #[error("the checkpoint {file} {reason}")]
+    Checkpoint {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A barrier row that cannot be used.
     #[error("barrier {id}: {what} is {value}; {want}")]
     Barrier {

@@ -115,6 +115,10 @@ pub struct TransportPoint {
     pub collective_correlation: Option<WithError>,
     /// Running tr D*/3 and tr D_J/3 against the window length: (s, m2/s, its error, m2/s, its error).
     pub running: Vec<[f64; 5]>,
+    /// Mean squared displacements against the window, of an ion and of the total one over the number of ions: (s, angstrom^2, its error, angstrom^2, its
+    /// error).
+    #[serde(default)]
+    pub displacements: Vec<[f64; 5]>,
     /// Share of the hops by mechanism (`odh`, `tsh`).
     pub hop_shares: [f64; 2],
     /// The same for hops that neither undo the ion's previous hop nor are undone by its next.
@@ -340,6 +344,7 @@ fn gather(request: &TransportRequest<'_>, ions: usize, replicas: &[Replica<'_>])
         tracer_correlation: judged.ratio(judged.tracer, None),
         collective_correlation: judged.ratio(judged.collective, None),
         running: judged.running(),
+        displacements: judged.displacements(),
         hop_shares: by.map(|n| share(n, events)),
         lasting_hop_shares: lasting.map(|n| share(n, lasting[0] + lasting[1])),
         flicker_share: share(2 * (returns[0] + returns[1]), events),

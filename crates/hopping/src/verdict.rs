@@ -323,6 +323,23 @@ impl Judged<'_> {
             .collect()
     }
 
+    /// Traces of the mean squared displacements of an ion, and of the total one over the number of ions, against the window.
+    pub fn displacements(&self) -> Vec<[f64; 5]> {
+        let Some(block) = self.blocks.first() else { return Vec::new() };
+        let first = block.first_ion_level;
+        let single = |b: &&Block, level: usize| b.tracer_msd.get(level - first).map_or(f64::NAN, trace);
+        let total = |b: &&Block, level: usize| b.total_msd.get(level).map_or(f64::NAN, trace);
+        (first..first + block.tracer_msd.len())
+            .map(|level| {
+                let of = |get: &dyn Fn(&&Block, usize) -> f64| {
+                    self.mean_error(&self.blocks.iter().map(|b| get(b, level)).collect::<Vec<_>>())
+                };
+                let ((ion, ion_error, _), (all, all_error, _)) = (of(&single), of(&total));
+                [block.interval_s * (1u64 << level) as f64, ion, ion_error, all, all_error]
+            })
+            .collect()
+    }
+
     fn with_error(&self, values: &[Symmetric]) -> TensorWithError {
         let (mut value, mut error) = ([0.0; 6], [0.0; 6]);
         for k in 0..PAIRS.len() {

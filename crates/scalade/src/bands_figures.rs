@@ -1,8 +1,8 @@
 //! Figures of `bands`: sigma/tau and S against the chemical potential, or against the content of a series, one curve a temperature (and set of bands).
 
 use crate::error::ScaladeError;
-use crate::runner::write_atomic;
-use scalade_report::{Axis, Figure, Series, Theme, figure_svg};
+use crate::figure_files;
+use scalade_report::{Axis, Figure, Series};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -108,15 +108,5 @@ pub fn write(document: &Value, folder: &Path) -> Result<Vec<PathBuf>, ScaladeErr
             "--figures needs two points or more of a curve: give lists or ranges",
         ));
     }
-    let cannot = |e: std::io::Error| ScaladeError::input(format!("cannot make {}: {e}", folder.display()));
-    std::fs::create_dir_all(folder).map_err(cannot)?;
-    let mut out = Vec::with_capacity(figures.len());
-    for figure in figures {
-        let svg = figure_svg(&figure, Theme::Light)
-            .map_err(|e| ScaladeError::internal(format!("figure {}: {e}", figure.id)))?;
-        let file = folder.join(format!("{}.svg", figure.id));
-        write_atomic(&file, svg.as_bytes())?;
-        out.push(file);
-    }
-    Ok(out)
+    figure_files::save(&figures, folder)
 }

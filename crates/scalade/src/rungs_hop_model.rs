@@ -6,6 +6,7 @@
 //! `correlation_factor` is tr D* over the trace of the uncorrelated part.
 
 use crate::error::ScaladeError;
+use crate::hop_document::{NOWHERE, Results, across, exactly, extend, finished};
 use crate::hop_file::{HopFile, HopLattice, HopSource};
 use crate::hop_theta::{Missing, SHARES, ThetaRequest, Told, by_levels, by_sampling, hard_core};
 use crate::orderings::read_text;
@@ -13,8 +14,10 @@ use crate::rungs_hop_network;
 use crate::rungs_model::read_structure;
 use crate::runner::Failure;
 use scalade_crystal::Structure;
-use scalade_hopping::gas::{GasModel, GasRequest, GasTransport, conventional_cell, gas_transport};
-use scalade_hopping::{Diffusivity, ExactTransport, Follow, HoppingError, WithError, exact_gas_transport};
+use scalade_hopping::gas::{
+    GasModel, GasRequest, GasTransport, Resumed, conventional_cell, gas_transport, gas_transport_resumable,
+};
+use scalade_hopping::{Follow, HoppingError, exact_gas_transport};
 use scalade_lattice::LatticeError;
 use scalade_lattice::model::exact::{Levels, MOST_STATES_LOG2};
 use scalade_lattice::model::{Condition, PairModel, RunSettings, Variables, sample};
@@ -22,68 +25,12 @@ use scalade_numerics::cpu_seconds;
 use serde_json::{Value, json};
 use std::path::Path;
 
-/// Diffusivities leave the hopping crate in 10^-20 of the squared unit length: m^2 for angstrom.
-pub(crate) const UNIT: f64 = 1e20;
 fn refused(error: &HoppingError) -> ScaladeError {
     ScaladeError::input(error.to_string())
 }
 
 fn lattice(error: &LatticeError) -> ScaladeError {
     ScaladeError::input(error.to_string())
-}
-
-pub(crate) fn told(of: &Told) -> Value {
-    match of {
-        Ok(known) => json!({ "value": known.value, "std_error": known.std }),
-        Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
-    }
-}
-
-pub(crate) fn cut(tensor: &[[f64; 3]; 3], dimensions: usize, scale: f64) -> Vec<Vec<f64>> {
-    tensor[..dimensions].iter().map(|row| row[..dimensions].iter().map(|v| v * scale).collect()).collect()
-}
-
-pub(crate) fn diffusivity(of: &Diffusivity, dimensions: usize) -> Value {
-    match of {
-        Diffusivity::Converged { tensor, degrees_of_freedom, window_s } => json!({
-            "value": cut(&tensor.value_m2_s, dimensions, UNIT),
-            "std_error": cut(&tensor.std_m2_s, dimensions, UNIT),
-            "verdict": "converged", "degrees_of_freedom": degrees_of_freedom, "window": window_s,
-        }),
-        Diffusivity::SubDiffusive { exponent, exponent_std } => json!({
-            "value": vec![vec![0.0; dimensions]; dimensions],
-            "std_error": vec![vec![0.0; dimensions]; dimensions],
-            "verdict": "sub_diffusive",
-            "exponent": { "value": exponent, "std_error": exponent_std },
-            "reason": "ions cannot pass each other: their mean squared displacement grows slower than time, so that the diffusivity is 0",
-        }),
-        Diffusivity::NotConverged { reason } => {
-            json!({ "value": null, "std_error": null, "verdict": "not_converged", "reason": reason })
-        }
-    }
-}
-
-/// theta D_J with both errors.
-pub(crate) fn chemical(jump: &Diffusivity, theta: &Told, dimensions: usize) -> Value {
-    let Diffusivity::Converged { tensor, .. } = jump else { return diffusivity(jump, dimensions) };
-    let Ok(factor) = theta else {
-        let reason = theta.as_ref().err().map(Missing::reason);
-        return json!({ "value": null, "std_error": null, "verdict": "not_converged", "reason": reason });
-    };
-    let mut errors = [[0.0; 3]; 3];
-    for ((error, value), std) in errors
-        .iter_mut()
-        .flatten()
-        .zip(tensor.value_m2_s.iter().flatten())
-        .zip(tensor.std_m2_s.iter().flatten())
-    {
-        *error = (factor.value * std).hypot(factor.std * value);
-    }
-    json!({
-        "value": cut(&tensor.value_m2_s, dimensions, UNIT * factor.value),
-        "std_error": cut(&errors, dimensions, UNIT),
-        "verdict": "converged",
-    })
 }
 
 /// A lattice gas with what the sampling of its thermodynamics needs.
@@ -198,20 +145,6 @@ pub(crate) fn too_many_states(sites: usize, limit_log2: usize) -> Missing {
     ))
 }
 
-/// Why all diffusivities of a model would be 0.
-pub(crate) const NOWHERE: &str = "the hops join sites in finite groups only: no ion gets anywhere, all diffusivities are 0; add kinds of hops, widen [hops] within, or check the structure";
-
-/// Where diffusivities are 0, if anywhere.
-pub(crate) fn across(span: &[[f64; 3]], dimensions: usize) -> Option<String> {
-    let s = if span.len() == 1 { "" } else { "s" };
-    (span.len() < dimensions).then(|| {
-        format!(
-            "the hops cross the crystal along {} direction{s} only: diffusivities across are 0",
-            span.len()
-        )
-    })
-}
-
 fn header(file: &HopFile, gas: &Gas, ions: usize) -> Value {
     let sites = gas.model.sites();
     let warnings: Vec<String> =
@@ -224,27 +157,40 @@ fn header(file: &HopFile, gas: &Gas, ions: usize) -> Value {
     })
 }
 
-pub(crate) fn extend(document: &mut Value, more: Value) {
-    if let (Value::Object(map), Value::Object(more)) = (document, more) {
-        map.extend(more);
-    }
+/// A file from which a run goes on, and which it keeps up to date.
+#[derive(Clone, Copy)]
+pub struct Checkpoint<'a> {
+    /// The file.
+    pub file: &'a Path,
+    /// Called with the number of hops in the file, where there is one.
+    pub tell: &'a (dyn Fn(u64) + Sync),
 }
 
 /// Reads and runs a model file. A run that misses its standard error is a [`Failure::Partial`] that holds the document.
-pub fn hop_model(path: &Path, exact: bool, jobs: Option<usize>) -> Result<Value, Failure> {
+pub fn hop_model(
+    path: &Path,
+    exact: bool,
+    jobs: Option<usize>,
+    checkpoint: Option<Checkpoint<'_>>,
+) -> Result<Value, Failure> {
     let file = HopFile::parse(&read_text(path)?, &path.display().to_string())?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build();
     let pool = pool.map_err(|e| ScaladeError::internal(e.to_string()))?;
+    let exact = exact || file.exact;
+    if exact && checkpoint.is_some() {
+        let why = "a master equation is solved at once and leaves no checkpoint: leave --checkpoint out";
+        return Err(ScaladeError::input(why).into());
+    }
     pool.install(|| match &file.source {
-        HopSource::Network { .. } => rungs_hop_network::run(&file, path, exact || file.exact),
+        HopSource::Network { .. } if checkpoint.is_some() => {
+            let why = "runs of expansions keep no checkpoint: leave --checkpoint out";
+            Err(ScaladeError::input(why).into())
+        }
+        HopSource::Network { .. } => rungs_hop_network::run(&file, path, exact),
         HopSource::Gas { lattice, pairs, rate } => {
             let gas = Gas::build(&file, lattice, pairs, *rate, path)?;
             let ions = file.ions(gas.model.sites())?;
-            if exact || file.exact {
-                by_master_equation(&file, &gas, ions)
-            } else {
-                sampled(&file, &gas, ions)
-            }
+            if exact { by_master_equation(&file, &gas, ions) } else { sampled(&file, &gas, ions, checkpoint) }
         }
     })
 }
@@ -259,31 +205,12 @@ fn by_master_equation(file: &HopFile, gas: &Gas, ions: usize) -> Result<Value, F
     Ok(document)
 }
 
-/// What the master equation tells; lengths squared over times as they are.
-pub(crate) fn exactly(all: &ExactTransport, one: &ExactTransport, theta: &Told, dimensions: usize) -> Value {
-    let trace = |m: &[[f64; 3]; 3]| m[0][0] + m[1][1] + m[2][2];
-    let tensor = |m: &[[f64; 3]; 3], scale: f64| json!({ "value": cut(m, dimensions, scale), "std_error": vec![vec![0.0; dimensions]; dimensions], "verdict": "exact" });
-    let sure = |value: f64| json!({ "value": value, "std_error": 0.0 });
-    let ratio = |of: &ExactTransport| trace(&of.diffusivity) / trace(&of.uncorrelated);
-    json!({
-        "engine": "master equation",
-        "tracer": tensor(&one.diffusivity, 1.0),
-        "jump": tensor(&all.diffusivity, 1.0),
-        "chemical": match theta {
-            Ok(factor) => tensor(&all.diffusivity, factor.value),
-            Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
-        },
-        "uncorrelated": tensor(&all.uncorrelated, 1.0),
-        "correlation_factor": sure(ratio(one)),
-        "collective_correlation_factor": sure(ratio(all)),
-        "haven_ratio": sure(trace(&one.diffusivity) / trace(&all.diffusivity)),
-        "thermodynamic_factor": told(theta),
-        "states": all.states + one.states,
-        "converged": true,
-    })
-}
-
-fn sampled(file: &HopFile, gas: &Gas, ions: usize) -> Result<Value, Failure> {
+fn sampled(
+    file: &HopFile,
+    gas: &Gas,
+    ions: usize,
+    checkpoint: Option<Checkpoint<'_>>,
+) -> Result<Value, Failure> {
     let start = cpu_seconds();
     let request = GasRequest {
         model: &gas.model,
@@ -293,85 +220,48 @@ fn sampled(file: &HopFile, gas: &Gas, ions: usize) -> Result<Value, Failure> {
         seed: file.seed,
         selection: file.selection,
     };
-    let found = gas_transport(&request, &()).map_err(|e| refused(&e))?;
+    let found = match checkpoint {
+        None => gas_transport(&request, &()).map(|found| (found, Resumed::default())),
+        Some(Checkpoint { file, tell }) => gas_transport_resumable(&request, &(), file, tell),
+    };
+    let (found, resumed) = found.map_err(|e| refused(&e))?;
     let seconds = (cpu_seconds() - start).max(1e-9);
     let theta = thermodynamic_factor(file, gas, ions)?;
     let mut document = header(file, gas, ions);
     extend(&mut document, told_by(&found, &theta, gas.model.dimensions(), seconds));
+    let made = found.events.saturating_sub(resumed.from_events);
+    extend(&mut document, json!({ "events_per_cpu_second": made as f64 / seconds }));
+    if let (Some(why), Some(list)) = (&resumed.failure, document["warnings"].as_array_mut()) {
+        list.push(json!(format!("the checkpoint could not be written the last time: {why}")));
+    }
     finished(document, found.reached, found.events, file.standard_error, &theta)
 }
 
-/// The document, as a partial result where an error was missed.
-pub(crate) fn finished(
-    mut document: Value,
-    reached: bool,
-    events: u64,
-    standard_error: f64,
-    theta: &Told,
-) -> Result<Value, Failure> {
-    let mut problems = Vec::new();
-    if !reached {
-        problems.push(format!(
-            "{events} hops did not bring the errors to {standard_error:e}; raise max_events or standard_error"
-        ));
-    }
-    if let Err(Missing::Failed(reason)) = theta {
-        problems.push(reason.clone());
-    }
-    if problems.is_empty() {
-        return Ok(document);
-    }
-    let message = format!("not converged, partial result kept: {}", problems.join("; "));
-    extend(&mut document, json!({ "converged": false }));
-    Err(Failure::Partial { document: Box::new(document), message })
-}
-
 fn told_by(found: &GasTransport, theta: &Told, dimensions: usize, seconds: f64) -> Value {
-    let single_file = matches!(found.tracer, Diffusivity::SubDiffusive { .. });
-    let factor = |of: Option<WithError>| match of {
-        Some(known) => json!({ "value": known.value, "std_error": known.std }),
-        None if single_file => {
-            json!({ "value": 0.0, "std_error": 0.0, "reason": "single file: sub-diffusive" })
-        }
-        None => json!({ "value": null, "std_error": null, "reason": "not converged" }),
+    let results = Results {
+        tracer: &found.tracer,
+        jump: &found.jump,
+        uncorrelated: &found.uncorrelated,
+        correlations: [found.tracer_correlation, found.collective_correlation, found.haven],
+        running: &found.running,
+        displacements: &found.displacements,
+        dimensions,
+        mobile_dimensions: dimensions,
     };
-    // The traces over three axes become means over those along which the lattice extends.
-    let mean = 3.0 * UNIT / dimensions as f64;
-    let running: Vec<Value> = found
-        .running
-        .iter()
-        .map(|[time, tracer, tracer_error, jump, jump_error]| {
-            json!({
-                "window": time, "tracer": tracer * mean, "tracer_std_error": tracer_error * mean,
-                "jump": jump * mean, "jump_std_error": jump_error * mean,
-            })
-        })
-        .collect();
-    json!({
-        "engine": found.selection.name(),
-        "carriers": if found.follows_vacancies { "vacancies" } else { "particles" },
-        "tracer": diffusivity(&found.tracer, dimensions),
-        "jump": diffusivity(&found.jump, dimensions),
-        "chemical": chemical(&found.jump, theta, dimensions),
-        "uncorrelated": {
-            "value": cut(&found.uncorrelated.value_m2_s, dimensions, UNIT),
-            "std_error": cut(&found.uncorrelated.std_m2_s, dimensions, UNIT),
-        },
-        "correlation_factor": factor(found.tracer_correlation),
-        "collective_correlation_factor": match found.collective_correlation {
-            Some(known) => json!({ "value": known.value, "std_error": known.std }),
-            None => json!({ "value": null, "std_error": null, "reason": "not converged" }),
-        },
-        "haven_ratio": factor(found.haven),
-        "thermodynamic_factor": told(theta),
-        "running": running,
-        "events": found.events,
-        "events_per_cpu_second": found.events as f64 / seconds,
-        "cpu_time_s": seconds,
-        "acceptance": found.acceptance,
-        "rejection_acceptance": found.pilot_acceptance,
-        "detailed_balance_error": found.balance_error,
-        "equilibration_z": found.equilibration_z,
-        "converged": found.reached,
-    })
+    let mut document = results.told(theta);
+    extend(
+        &mut document,
+        json!({
+            "engine": found.selection.name(),
+            "carriers": if found.follows_vacancies { "vacancies" } else { "particles" },
+            "events": found.events,
+            "cpu_time_s": seconds,
+            "acceptance": found.acceptance,
+            "rejection_acceptance": found.pilot_acceptance,
+            "detailed_balance_error": found.balance_error,
+            "equilibration_z": found.equilibration_z,
+            "converged": found.reached,
+        }),
+    );
+    document
 }

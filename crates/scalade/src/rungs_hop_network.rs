@@ -4,19 +4,18 @@
 //! three rows of three. Rates are those of [`scalade_hopping::rates`]; with a rate nu alone they are nu exp(-(E_final - E_initial)/2kT) for every hop.
 
 use crate::error::ScaladeError;
+use crate::hop_document::{NOWHERE, Results, across, exactly, extend, finished};
 use crate::hop_file::{HopActivation, HopFile, HopSource};
 use crate::hop_theta::{SHARES, ThetaRequest, Told, by_levels, by_sampling, hard_core};
 use crate::orderings::read_text;
-use crate::rungs_hop_model::{
-    NOWHERE, UNIT, across, chemical, cut, diffusivity, exactly, extend, finished, told, too_many_states,
-};
+use crate::rungs_hop_model::too_many_states;
 use crate::rungs_model::{MOST_EXPANSION_SITES, expansion_model, levels, sample_all};
 use crate::runner::Failure;
 use scalade_crystal::SiteGrid;
 use scalade_handoff::{LatticeHamiltonian, LocalExpansion, SpeciesHamiltonian, VACANT};
 use scalade_hopping::{
     Budget, Diffusivity, EventKind, Follow, GridNetwork, HopNetwork, HopShell, HoppingError, KraModel,
-    RateParameters, TransportPoint, TransportRequest, WithError, exact_transport, transport_to_error,
+    RateParameters, TransportPoint, TransportRequest, exact_transport, transport_to_error,
 };
 use scalade_lattice::model::{Law, RunSettings};
 use scalade_numerics::cpu_seconds;
@@ -393,51 +392,31 @@ pub(crate) fn run(file: &HopFile, path: &Path, exact: bool) -> Result<Value, Fai
 }
 
 fn told_by(found: &TransportPoint, of: &Network, theta: &Told, seconds: f64) -> Value {
-    let single_file = matches!(found.tracer, Diffusivity::SubDiffusive { .. });
-    let factor = |known: Option<WithError>| match known {
-        Some(known) => json!({ "value": known.value, "std_error": known.std }),
-        None if single_file => {
-            json!({ "value": 0.0, "std_error": 0.0, "reason": "single file: sub-diffusive" })
-        }
-        None => json!({ "value": null, "std_error": null, "reason": "not converged" }),
-    };
-    // Traces over three axes become means over the directions along which ions can go.
-    let mean = 3.0 * UNIT / of.span.len() as f64;
-    let running: Vec<Value> = found
-        .running
-        .iter()
-        .map(|[time, tracer, tracer_error, jump, jump_error]| {
-            json!({
-                "window": time, "tracer": tracer * mean, "tracer_std_error": tracer_error * mean,
-                "jump": jump * mean, "jump_std_error": jump_error * mean,
-            })
-        })
-        .collect();
     let (tracer, jump) = (mobile(&found.tracer, &of.span), mobile(&found.jump, &of.span));
-    json!({
-        "engine": "composition-rejection",
-        "tracer": diffusivity(&tracer, 3),
-        "jump": diffusivity(&jump, 3),
-        "chemical": chemical(&jump, theta, 3),
-        "uncorrelated": {
-            "value": cut(&found.uncorrelated.value_m2_s, 3, UNIT),
-            "std_error": cut(&found.uncorrelated.std_m2_s, 3, UNIT),
-        },
-        "correlation_factor": factor(found.tracer_correlation),
-        "collective_correlation_factor": match found.collective_correlation {
-            Some(known) => json!({ "value": known.value, "std_error": known.std }),
-            None => json!({ "value": null, "std_error": null, "reason": "not converged" }),
-        },
-        "haven_ratio": factor(found.haven),
-        "thermodynamic_factor": told(theta),
-        "running": running,
-        "events": found.events,
-        "events_per_cpu_second": found.events as f64 / seconds,
-        "cpu_time_s": seconds,
-        "acceptance": found.acceptance,
-        "mean_activation_eV": found.mean_activation_ev,
-        "hops_without_barrier": found.without_barrier,
-        "detailed_balance_error": found.detailed_balance_gap,
-        "equilibration_z": found.equilibration_z,
-    })
+    let results = Results {
+        tracer: &tracer,
+        jump: &jump,
+        uncorrelated: &found.uncorrelated,
+        correlations: [found.tracer_correlation, found.collective_correlation, found.haven],
+        running: &found.running,
+        displacements: &found.displacements,
+        dimensions: 3,
+        mobile_dimensions: of.span.len(),
+    };
+    let mut document = results.told(theta);
+    extend(
+        &mut document,
+        json!({
+            "engine": "composition-rejection",
+            "events": found.events,
+            "events_per_cpu_second": found.events as f64 / seconds,
+            "cpu_time_s": seconds,
+            "acceptance": found.acceptance,
+            "mean_activation_eV": found.mean_activation_ev,
+            "hops_without_barrier": found.without_barrier,
+            "detailed_balance_error": found.detailed_balance_gap,
+            "equilibration_z": found.equilibration_z,
+        }),
+    );
+    document
 }

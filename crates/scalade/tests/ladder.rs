@@ -87,6 +87,31 @@ fn every_rung_stands_and_thread_counts_give_the_same_bits() {
         // Ions of a layered host stay in their planes.
         assert!(j.0[2].abs() < 1e-6 * j.trace());
     }
+    diffusion_figures(&one, &theta);
+}
+
+/// Arrhenius plots have a curve a composition, curves over composition one a temperature; their numbers are those of the run.
+fn diffusion_figures(done: &Finished, theta: &[f64]) {
+    let figures = scalade::report_content::figures(&done.record).unwrap();
+    let find = |id: &str| &figures.iter().find(|f| f.0 == id).unwrap_or_else(|| panic!("{id} is missing")).1;
+    for id in ["arrhenius-chemical", "arrhenius-jump", "arrhenius-tracer"] {
+        let svg = find(id);
+        for x in ["0.40", "0.50", "0.60", "0.75"] {
+            assert!(svg.contains(&format!("x = {x} (line with markers with error bars")), "{id} {x}: {svg}");
+        }
+    }
+    for id in ["diffusivity-temperature", "thermodynamic-factor-points", "haven-ratio"] {
+        assert!(find(id).contains("300 K (line with markers with error bars, 4 points"), "{id}");
+    }
+    // The range told of theta is that of the hand-off at the same compositions.
+    let ends = [theta.iter().copied().fold(f64::MAX, f64::min), theta.iter().copied().fold(0.0, f64::max)];
+    let svg = find("thermodynamic-factor-points");
+    let told = svg.split("300 K (line with markers with error bars, 4 points, ").nth(1).unwrap();
+    let told = told.split(')').next().unwrap();
+    let numbers: Vec<f64> = told.split(" to ").map(|n| n.trim().parse().unwrap()).collect();
+    for (number, end) in numbers.iter().zip(ends) {
+        assert!((number / end - 1.0).abs() < 0.02, "{told}: {number} {end}");
+    }
 }
 
 #[test]

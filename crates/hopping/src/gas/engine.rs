@@ -1,9 +1,11 @@
 //! The engines of a lattice gas behind one face: one law, three ways to make the next hop.
 
+use super::checkpoint::{Reader, Refused, Writer};
 use super::events::EventEngine;
 use super::model::GasModel;
 use super::rejection::RejectionEngine;
 use super::selector::{Classes, SumTree};
+use super::state::Saved;
 use crate::{Attempt, Engine, HoppingError};
 use scalade_numerics::Philox;
 
@@ -109,6 +111,30 @@ impl<'a> GasEngine<'a> {
             Inner::Classes(e) => Inner::Classes(Box::new(e.clone_with_stream(rng))),
             Inner::Tree(e) => Inner::Tree(Box::new(e.clone_with_stream(rng))),
         })
+    }
+
+    /// Writes what has to be kept to go on from here.
+    pub(super) fn save(&self, out: &mut Writer) -> Result<(), Refused> {
+        whichever!(&self.0, e => e.save(out))
+    }
+
+    /// The engine that was written.
+    pub(super) fn restored(
+        model: &'a GasModel,
+        selection: Selection,
+        ions: usize,
+        from: &mut Reader<'_>,
+    ) -> Result<Self, Refused> {
+        let saved = Saved::read(model, ions, from)?;
+        Ok(Self(match selection {
+            Selection::Rejection => {
+                Inner::Rejection(Box::new(RejectionEngine::restored(model, saved, from)?))
+            }
+            Selection::CompositionRejection => {
+                Inner::Classes(Box::new(EventEngine::restored(model, saved, from)?))
+            }
+            Selection::Tree => Inner::Tree(Box::new(EventEngine::restored(model, saved, from)?)),
+        }))
     }
 
     /// Compares the counts of occupied neighbours with ones made anew: the largest difference, 0 unless the engine is defective.

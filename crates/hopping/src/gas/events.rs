@@ -8,9 +8,12 @@
 //! direction alone tells (the bonds between its ends, the images of an ion). Weights are 0 where an ion is to leave a vacant site or to reach an occupied one:
 //! which hops can happen needs no branches, that would be mispredicted half of the time.
 
+use super::checkpoint::{NO_ENGINE, Reader, Refused, Writer};
 use super::model::{GasHop, GasModel};
 use super::selector::{Pick, Selector};
-use super::state::{GasState, Move, Numbering, OCCUPIED, Place, motion_of_the_state, told_by_the_state};
+use super::state::{
+    GasState, Move, Numbering, OCCUPIED, Place, Saved, motion_of_the_state, told_by_the_state,
+};
 use crate::error::exceeds;
 use crate::{Attempt, Engine, HoppingError};
 use scalade_crystal::LatticeSite;
@@ -358,6 +361,33 @@ impl<'a, S: Selector> EventEngine<'a, S> {
         // Against the tables of the rejection engine, so that one law holds.
         self.state.checked_share(&hop, self.time)?;
         Ok(Some(hop))
+    }
+}
+
+impl<'a, S: Selector> EventEngine<'a, S> {
+    /// Writes what has to be kept. Rates follow from the occupation, to the last bit; how a selector files them may not.
+    pub(super) fn save(&self, out: &mut Writer) -> Result<(), Refused> {
+        self.state.save(out);
+        out.u64(self.attempts);
+        out.u64(self.last_hop);
+        out.f64(self.time);
+        out.stream(&self.rng)?;
+        self.selector.save(out);
+        Ok(())
+    }
+
+    /// The engine that was written, its state being read already.
+    pub(super) fn restored(
+        model: &'a GasModel,
+        saved: Saved,
+        from: &mut Reader<'_>,
+    ) -> Result<Self, Refused> {
+        let (attempts, last_hop, time, rng) = (from.u64()?, from.u64()?, from.f64()?, from.stream()?);
+        let mut out = Self::new(model, &saved.occupied, rng).map_err(|_| NO_ENGINE)?;
+        (out.attempts, out.last_hop, out.time) = (attempts, last_hop.min(attempts), time);
+        out.selector.restore(from)?;
+        out.state.put(saved)?;
+        Ok(out)
     }
 }
 

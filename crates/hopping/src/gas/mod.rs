@@ -1,5 +1,6 @@
 //! Lattice gases with pair energies on any lattice, and the engines that are made for them.
 
+mod checkpoint;
 mod engine;
 mod equilibrium;
 mod events;
@@ -12,4 +13,4 @@ mod transport;
 pub use engine::{GasEngine, Selection};
 pub use equilibrium::equilibrate_gas;
 pub use model::{GasHop, GasModel, MOST_SHELLS, conventional_cell};
-pub use transport::{GasRequest, GasTransport, gas_transport};
+pub use transport::{GasRequest, GasTransport, Resumed, gas_transport, gas_transport_resumable};

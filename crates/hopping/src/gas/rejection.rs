@@ -4,8 +4,9 @@
 //! so that every hop happens at its rate (the mean residence time of a state is that of the rejection-free method). The largest rate is that of the tables
 //! that hold all of them: none lies above, and a trial that finds one stops the run.
 
+use super::checkpoint::{NO_ENGINE, Reader, Refused, Writer};
 use super::model::GasModel;
-use super::state::{Direction, GasState, Move, Place, motion_of_the_state, told_by_the_state};
+use super::state::{Direction, GasState, Move, Place, Saved, motion_of_the_state, told_by_the_state};
 use crate::{Attempt, Engine, HoppingError};
 use scalade_numerics::Philox;
 
@@ -108,6 +109,28 @@ impl<'a> RejectionEngine<'a> {
         }
         self.state.make(&hop);
         Ok(true)
+    }
+}
+
+impl<'a> RejectionEngine<'a> {
+    /// Writes what has to be kept.
+    pub(super) fn save(&self, out: &mut Writer) -> Result<(), Refused> {
+        self.state.save(out);
+        out.u64(self.attempts);
+        out.stream(&self.rng)
+    }
+
+    /// The engine that was written, its state being read already.
+    pub(super) fn restored(
+        model: &'a GasModel,
+        saved: Saved,
+        from: &mut Reader<'_>,
+    ) -> Result<Self, Refused> {
+        let (attempts, rng) = (from.u64()?, from.stream()?);
+        let mut out = Self::new(model, &saved.occupied, rng).map_err(|_| NO_ENGINE)?;
+        out.attempts = attempts;
+        out.state.put(saved)?;
+        Ok(out)
     }
 }
 

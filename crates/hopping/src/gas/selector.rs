@@ -1,5 +1,6 @@
 //! Choice of a site with a probability in proportion to its rate, the rates of few sites changing between two choices.
 
+use super::checkpoint::{Reader, Refused, Writer};
 use scalade_numerics::Philox;
 
 /// A chosen site.
@@ -27,6 +28,10 @@ pub(crate) trait Selector: Clone + std::fmt::Debug + Send {
     fn pick(&mut self, rng: &mut Philox) -> Option<Pick>;
     /// To be called with the rate of a site whose choice was a rejection.
     fn rejected(&mut self, site: usize, rate: f64);
+    /// Writes what does not follow from the rates alone.
+    fn save(&self, out: &mut Writer);
+    /// Reads it into a selector that holds the same rates.
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), Refused>;
 }
 
 /// Children of a node.
@@ -139,6 +144,12 @@ impl Selector for SumTree {
     }
 
     fn rejected(&mut self, _site: usize, _rate: f64) {}
+
+    fn save(&self, _out: &mut Writer) {}
+
+    fn restore(&mut self, _from: &mut Reader<'_>) -> Result<(), Refused> {
+        Ok(())
+    }
 }
 
 /// Class of a site that is in none.
@@ -283,6 +294,38 @@ impl Selector for Classes {
             self.take(site);
             self.put(site, tight);
         }
+    }
+
+    fn save(&self, out: &mut Writer) {
+        // In which class a site is, and where in its list, tells of the rates it had before.
+        for list in &self.lists {
+            out.u32(list.len() as u32);
+            for site in list {
+                out.u32(*site);
+            }
+        }
+    }
+
+    fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), Refused> {
+        let mut due = vec![false; self.class.len()];
+        for list in &mut self.lists {
+            for site in list.drain(..) {
+                due[site as usize] = true;
+                self.class[site as usize] = IDLE;
+            }
+        }
+        self.filled = [0; CLASSES / 64];
+        for class in 0..CLASSES {
+            for _ in 0..from.count(4)? {
+                let site = from.u32()? as usize;
+                match due.get_mut(site) {
+                    Some(due) if *due => *due = false,
+                    _ => return Err("a site without a rate is filed, or one twice"),
+                }
+                self.put(site, class);
+            }
+        }
+        if due.contains(&true) { Err("a site with a rate is not filed") } else { Ok(()) }
     }
 }
 

@@ -3,10 +3,13 @@
 //!
 //! Neighbours are reached by coordinates, without a table of them; occupied neighbours are counted by increments, and Boltzmann factors are looked up.
 
+mod saved;
+
 use super::model::{GasHop, GasModel};
 use crate::HoppingError;
 use crate::engine::cleared;
 use crate::error::exceeds;
+pub(super) use saved::Saved;
 use scalade_crystal::LatticeSite;
 
 /// Set in the first mark of an occupied site.

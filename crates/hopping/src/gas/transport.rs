@@ -1,5 +1,6 @@
 //! Tracer and jump diffusivity of a lattice gas to a wanted standard error.
 
+use super::checkpoint::{Checkpoint, Restored, Round};
 use super::engine::{GasEngine, Selection};
 use super::equilibrium::equilibrate_gas;
 use super::model::GasModel;
@@ -71,6 +72,9 @@ pub struct GasTransport {
     pub haven: Option<WithError>,
     /// Running tr D*/3 and tr D_J/3 against the window: (time, value, error, value, error).
     pub running: Vec<[f64; 5]>,
+    /// Mean squared displacements against the window, of an ion and of the total one over the number of ions: (time, value, error, value, error), in units
+    /// of length squared.
+    pub displacements: Vec<[f64; 5]>,
     /// Hops made.
     pub events: u64,
     /// How hops were found.
@@ -93,22 +97,23 @@ pub struct GasTransport {
     pub reached: bool,
 }
 
-struct Prepared<'a> {
-    engine: GasEngine<'a>,
-    equilibration: Equilibration,
-    hop_rate: f64,
-    balance_error: f64,
+/// A replica ready to be measured, or being measured.
+pub(super) struct Prepared<'a> {
+    pub(super) engine: GasEngine<'a>,
+    pub(super) equilibration: Equilibration,
+    pub(super) hop_rate: f64,
+    pub(super) balance_error: f64,
     /// Where its next block begins.
-    clock: f64,
-    blocks: Vec<Block>,
+    pub(super) clock: f64,
+    pub(super) blocks: Vec<Block>,
 }
 
 /// A replica in equilibrium, and hops per trial of the rejection engine from there.
-struct Settled {
-    occupied: Vec<bool>,
-    equilibration: Equilibration,
-    rng: Philox,
-    acceptance: f64,
+pub(super) struct Settled {
+    pub(super) occupied: Vec<bool>,
+    pub(super) equilibration: Equilibration,
+    pub(super) rng: Philox,
+    pub(super) acceptance: f64,
 }
 
 fn settle(request: &GasRequest<'_>, index: u32) -> Result<Settled, HoppingError> {
@@ -164,56 +169,160 @@ pub fn gas_transport(
     request: &GasRequest<'_>,
     progress: &dyn Progress,
 ) -> Result<GasTransport, HoppingError> {
+    run(request, progress, None)
+}
+
+/// What a run that keeps a checkpoint tells of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resumed {
+    /// Hops that the file held, 0 without a file.
+    pub from_events: u64,
+    /// Why the file could not be written the last time it was tried, if it could not.
+    pub failure: Option<String>,
+}
+
+/// The same with its state kept in a file, at the end of each block but not more often than every second; where the file is there, the run goes on from it,
+/// to the same result bit for bit. Another standard error or number of hops may be asked for then: what is there is taken as it is, and blocks are added.
+///
+/// Errors: a file that cannot be read or is damaged, one of another model, one that cannot be written at the beginning. None of them changes the file.
+pub fn gas_transport_resumable(
+    request: &GasRequest<'_>,
+    progress: &dyn Progress,
+    file: &std::path::Path,
+    tell: &dyn Fn(u64),
+) -> Result<(GasTransport, Resumed), HoppingError> {
+    let checkpoint = Checkpoint::new(file, request, REPLICAS);
+    let kept = checkpoint.read(request, REPLICAS)?;
+    let from_events = match &kept {
+        Some(Restored::Running(_, replicas)) => replicas.iter().map(|r| r.engine.events()).sum(),
+        _ => 0,
+    };
+    if kept.is_some() {
+        tell(from_events);
+    }
+    let found = run(request, progress, Some((&checkpoint, kept)))?;
+    Ok((found, Resumed { from_events, failure: checkpoint.failure() }))
+}
+
+/// Replicas in equilibrium: those that are kept, and the others.
+fn settled_replicas(
+    request: &GasRequest<'_>,
+    kept: Vec<Option<Settled>>,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Vec<Settled>, HoppingError> {
+    if let Some(checkpoint) = checkpoint {
+        // Nothing of what was kept is lost by the first writing, which tells whether the file can be written at all.
+        checkpoint.begin(&kept)?;
+    }
+    let one = |(index, kept): (usize, Option<Settled>)| {
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let found = settle(request, index as u32)?;
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.settled(index, &found)?;
+        }
+        Ok(found)
+    };
+    let all: Vec<Result<Settled, HoppingError>> = kept.into_par_iter().enumerate().map(one).collect();
+    all.into_iter().collect()
+}
+
+/// The first round.
+fn begin<'a>(
+    request: &GasRequest<'a>,
+    settled: Vec<Settled>,
+) -> Result<(Round, Vec<Prepared<'a>>), HoppingError> {
+    let (ions, sites) = (request.ions, request.model.sites());
+    let pilot_acceptance = settled.iter().map(|s| s.acceptance).sum::<f64>() / REPLICAS as f64;
+    let selection = request.selection.unwrap_or_else(|| fastest(pilot_acceptance, sites));
+    let ready: Vec<Result<Prepared<'_>, HoppingError>> =
+        settled.into_par_iter().map(|settled| prepare(request, settled, selection)).collect();
+    let replicas = ready.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let carriers = ions.min(sites - ions);
+    // Ions next to few vacancies hop seldom, each of them as often as the carriers together share out.
+    let hops_per_block = HOPS_PER_ION * ions.max(carriers) as u64;
+    let wanted = FIRST_BLOCKS[usize::from(carriers > MANY_CARRIERS)];
+    Ok((Round { selection, pilot_acceptance, hops_per_block, wanted }, replicas))
+}
+
+/// The round that is kept, or the first one.
+fn start<'a>(
+    request: &GasRequest<'a>,
+    kept: Option<Restored<'a>>,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(Round, Vec<Prepared<'a>>), HoppingError> {
+    let settling = match kept {
+        Some(Restored::Running(round, replicas)) => {
+            if let Some(checkpoint) = checkpoint {
+                checkpoint.round(round, &replicas)?;
+                // Before anything is done it is told whether the file can be written.
+                checkpoint.check()?;
+            }
+            return Ok((round, replicas));
+        }
+        Some(Restored::Settling(settling)) => settling,
+        None => (0..REPLICAS).map(|_| None).collect(),
+    };
+    let (round, replicas) = begin(request, settled_replicas(request, settling, checkpoint)?)?;
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.round(round, &replicas)?;
+    }
+    Ok((round, replicas))
+}
+
+fn run<'a>(
+    request: &GasRequest<'a>,
+    progress: &dyn Progress,
+    kept: Option<(&Checkpoint, Option<Restored<'a>>)>,
+) -> Result<GasTransport, HoppingError> {
     crate::error::positive("standard error wanted", request.standard_error)?;
     let (ions, sites) = (request.ions, request.model.sites());
     if ions == 0 || ions >= sites {
         return Err(HoppingError::Composition { ions, sites });
     }
-    let settled: Vec<Result<Settled, HoppingError>> =
-        (0..REPLICAS as u32).into_par_iter().map(|index| settle(request, index)).collect();
-    let settled = settled.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let pilot_acceptance = settled.iter().map(|s| s.acceptance).sum::<f64>() / REPLICAS as f64;
-    let selection = request.selection.unwrap_or_else(|| fastest(pilot_acceptance, sites));
-    let ready: Vec<Result<Prepared<'_>, HoppingError>> =
-        settled.into_par_iter().map(|settled| prepare(request, settled, selection)).collect();
-    let mut replicas = ready.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let checkpoint = kept.as_ref().map(|k| k.0);
+    let (mut round, mut replicas) = start(request, kept.and_then(|k| k.1), checkpoint)?;
     let carriers = ions.min(sites - ions);
-    // Ions next to few vacancies hop seldom, each of them as often as the carriers together share out.
-    let mut hops_per_block = HOPS_PER_ION * ions.max(carriers) as u64;
-    let mut wanted = FIRST_BLOCKS[usize::from(carriers > MANY_CARRIERS)];
     // Trials cost time too, where the rejection engine is asked for in spite of many of them to a hop.
-    let trials_per_hop = if selection == Selection::Rejection { 1.0 / pilot_acceptance } else { 1.0 };
+    let trials_per_hop =
+        if round.selection == Selection::Rejection { 1.0 / round.pilot_acceptance } else { 1.0 };
     let most_hops = (request.most_hops as f64 * (MOST_TRIALS_PER_HOP / trials_per_hop).min(1.0)) as u64;
-    let first = wanted;
+    let first = FIRST_BLOCKS[usize::from(carriers > MANY_CARRIERS)];
     loop {
         if progress.cancelled() {
             return Err(HoppingError::Cancelled);
         }
-        extend(&mut replicas, wanted, hops_per_block, carriers, progress)?;
+        extend(&mut replicas, round, carriers, progress, checkpoint)?;
         let spent: u64 = replicas.iter().map(|r| r.engine.events()).sum();
         progress.report((spent as f64 / most_hops.max(1) as f64).min(1.0));
-        let result = gather(request, &replicas, wanted, pilot_acceptance);
+        let result = gather(request, &replicas, round);
         let missing = shortfall(&result, request.standard_error);
-        let left = most_hops.saturating_sub(spent) / (REPLICAS as u64 * hops_per_block);
+        let left = most_hops.saturating_sub(spent) / (REPLICAS as u64 * round.hops_per_block);
+        let wanted = round.wanted;
         let done = missing <= 1.0 || !result.equilibrated;
         // More blocks do not help where what is still to come of a fall is most of the error.
         let systematic = result.systematic.iter().copied().fold(0.0, f64::max) / request.standard_error;
         let longer = missing.is_infinite() || systematic > 0.7 * missing;
         let needed = if longer { LONGER * (wanted as u64 / LONGER).max(first as u64) } else { 1 };
-        if done || left < needed || (wanted >= MOST_BLOCKS && !longer) {
-            return Ok(GasTransport { reached: missing <= 1.0, ..result });
-        }
-        if longer {
-            hops_per_block *= LONGER;
+        let ends = done || left < needed || (wanted >= MOST_BLOCKS && !longer);
+        if !ends && longer {
+            round.hops_per_block *= LONGER;
             // As many hops as before, in longer blocks.
-            wanted = (wanted / LONGER as usize).max(first);
+            round.wanted = (wanted / LONGER as usize).max(first);
             for replica in &mut replicas {
                 replica.blocks.clear();
             }
-        } else {
+        } else if !ends {
             let growth = (1.2 * missing * missing).clamp(1.5, LARGEST_GROWTH);
             let more = (wanted as f64 * growth).ceil() as usize;
-            wanted = more.min(wanted + left.min(1 << 30) as usize).min(MOST_BLOCKS);
+            round.wanted = more.min(wanted + left.min(1 << 30) as usize).min(MOST_BLOCKS);
+        }
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.round(round, &replicas)?;
+        }
+        if ends {
+            return Ok(GasTransport { reached: missing <= 1.0, ..result });
         }
     }
 }
@@ -221,18 +330,19 @@ pub fn gas_transport(
 /// Brings every replica to a number of blocks.
 fn extend(
     replicas: &mut [Prepared<'_>],
-    wanted: usize,
-    hops_per_block: u64,
+    round: Round,
     carriers: usize,
     progress: &dyn Progress,
+    checkpoint: Option<&Checkpoint>,
 ) -> Result<(), HoppingError> {
+    let Round { hops_per_block, wanted, .. } = round;
     let rate = replicas.iter().map(|r| r.hop_rate).sum::<f64>() / replicas.len() as f64;
     let samples = samples_per_block(hops_per_block, carriers);
     let interval = hops_per_block as f64 / (rate * samples as f64);
     if !(interval.is_finite() && interval > 0.0) {
         return Err(HoppingError::Stuck { total_hz: rate, events: 0 });
     }
-    let measure = |replica: &mut Prepared<'_>| {
+    let measure = |(index, replica): (usize, &mut Prepared<'_>)| {
         while replica.blocks.len() < wanted {
             if progress.cancelled() {
                 return Err(HoppingError::Cancelled);
@@ -243,19 +353,18 @@ fn extend(
             {
                 replica.blocks.push(block);
             }
+            if let Some(checkpoint) = checkpoint {
+                checkpoint.block(index, replica)?;
+            }
         }
         Ok(())
     };
-    let outcomes: Vec<Result<(), HoppingError>> = replicas.par_iter_mut().map(measure).collect();
+    let outcomes: Vec<Result<(), HoppingError>> = replicas.par_iter_mut().enumerate().map(measure).collect();
     outcomes.into_iter().collect()
 }
 
-fn gather(
-    request: &GasRequest<'_>,
-    replicas: &[Prepared<'_>],
-    per_replica: usize,
-    pilot_acceptance: f64,
-) -> GasTransport {
+fn gather(request: &GasRequest<'_>, replicas: &[Prepared<'_>], round: Round) -> GasTransport {
+    let Round { wanted: per_replica, pilot_acceptance, .. } = round;
     let blocks: Vec<&Block> = replicas.iter().flat_map(|r| &r.blocks).collect();
     let (ions, sites) = (request.ions, request.model.sites());
     let equilibrated = replicas.iter().all(|r| r.equilibration.equilibrated);
@@ -282,6 +391,7 @@ fn gather(
         collective_correlation: judged.ratio(judged.collective, None),
         haven: judged.ratio(judged.tracer, Some(judged.collective)),
         running: judged.running(),
+        displacements: judged.displacements(),
         events,
         selection: replicas.first().map_or(Selection::Rejection, |r| r.engine.selection()),
         pilot_acceptance,

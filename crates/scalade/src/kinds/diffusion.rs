@@ -97,7 +97,7 @@ pub struct DiffusionDetail {
     pub arrhenius: Vec<(f64, f64, f64)>,
 }
 
-pub(super) fn projection(name: &str) -> Projection {
+pub(crate) fn projection(name: &str) -> Projection {
     match name {
         "isotropic" => Projection::Isotropic,
         "fast-axis" => Projection::FastAxis,

@@ -13,6 +13,7 @@ mod voltage;
 pub use barriers::fit as fit_barrier_laws;
 pub use cell::{CellDetail, CurveBand, RateCurve, VarianceShares};
 pub use diffusion::DiffusionDetail;
+pub(crate) use diffusion::projection;
 pub use expand::{ExpandDetail, cutoffs};
 pub use hop::{HopDetail, HopPoint, Ladder, network as hop_network};
 pub use montecarlo::ThermoDetail;

@@ -197,9 +197,11 @@ fn diffusion(record: &RunRecord) -> Option<Section> {
     let mut section = Section::new("diffusion", "Diffusion")
         .paragraph("Fick's law needs the chemical diffusivity: the thermodynamic factor times the collective (jump) diffusivity. The shortcut with the tracer diffusivity is shown beside it; the two differ by the Haven ratio.")
         .figure(curve)
-        .figure(arrhenius)
-        .table(table);
-    section = with_notes(section, s);
+        .figure(arrhenius);
+    for figure in super::transport::figures(record, s) {
+        section = section.figure(figure);
+    }
+    section = with_notes(section.table(table), s);
     if let Some((_, hop)) = step(record, "hop") {
         section = with_notes(section, hop);
     }

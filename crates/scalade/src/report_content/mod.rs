@@ -5,6 +5,7 @@ mod cell;
 mod lattice;
 mod ledger;
 mod phases;
+mod transport;
 
 use crate::error::ScaladeError;
 use crate::headline::{Headline, headlines};
