@@ -74,7 +74,7 @@ fn i5_energies_of_an_expansion() {
     }
     let found = document(&["hop", &file]);
     assert_eq!(found["engine"], "composition-rejection");
-    for key in ["tracer", "jump", "chemical"] {
+    for key in ["tracer", "jump"] {
         for axis in 0..3 {
             let (value, error) = diagonal(&found[key], axis);
             let z = (value - diagonal(&exact[key], axis).0) / error;
@@ -141,7 +141,16 @@ fn barriers_and_energies_of_licoo2() {
         "--write",
         &path(&energies),
     ]);
-    document(&["barriers", &data("neb.extxyz"), "--prim", &data("prim.toml"), "--write", &path(&local)]);
+    document(&[
+        "barriers",
+        &data("neb.extxyz"),
+        "--prim",
+        &data("prim.toml"),
+        "--radius",
+        "3 angstrom",
+        "--write",
+        &path(&local),
+    ]);
     let (energy, hops) =
         ("[energy]\nexpansion = \"energies.json\"", "kra = \"local.json\"\nattempt_frequency = 1e13");
     let file = folder.write("small.toml", &network(energy, hops, "[3, 3, 1]", "particles = 4"));
@@ -229,4 +238,77 @@ fn networks_that_lead_nowhere_are_named() {
     let found = document(&["hop", &folder.write("chain.toml", &wider)]);
     assert!(found["warnings"].to_string().contains("along 1 direction only"));
     assert_eq!(found["tracer"]["verdict"], "sub_diffusive");
+}
+
+/// A hop of one species along the edges of a simple cubic lattice of constant 2 angstrom, the same in all surroundings.
+fn edge_hop(ion: usize, constant_ev: f64) -> Value {
+    let mut operations = Vec::new();
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]] {
+        for signs in 0..8 {
+            let mut rotation = [[0; 3]; 3];
+            for (row, axis) in rotation.iter_mut().zip(order) {
+                row[axis] = if signs >> axis & 1 == 0 { 1 } else { -1 };
+            }
+            operations.push(json!({ "rotation": rotation, "translation": [0.0, 0.0, 0.0] }));
+        }
+    }
+    let change = |cell: [i32; 3], before: usize, after: usize| json!({ "site": { "cell": cell, "basis": 0 }, "before": before, "after": after });
+    json!({
+        "lattice_angstrom": [[2.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 2.0]],
+        "sites": [{ "fractional": [0.0, 0.0, 0.0], "species": ["Vac", "Li", "Na"], "functions": [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]] }],
+        "operations": operations, "tolerance_angstrom": 1e-3,
+        "event": [change([0; 3], ion, 0), change([1, 0, 0], 0, ion)],
+        "orbits": [], "coefficients_ev": [constant_ev],
+    })
+}
+
+/// Two species that only exclude each other and hop alike: together they are the lattice gas of reference result I3.
+#[test]
+fn i3_two_species_that_hop_alike() {
+    let folder = Folder::new();
+    folder.write("li.json", &edge_hop(1, 0.3).to_string());
+    folder.write("na.json", &edge_hop(2, 0.3).to_string());
+    let hops = "kra = [\"li.json\", \"na.json\"]\nattempt_frequency = 1e13";
+    let shares = format!("composition = {{ Li = {}, Na = {} }}", 2.0 / 27.0, 2.0 / 27.0);
+    let text = network("", hops, "[3, 3, 3]", &shares);
+    let file = folder.write("two.toml", &text);
+    let exact = document(&["hop", &file, "--exact"]);
+    assert_eq!(exact["numbers"], json!({ "Li": 2, "Na": 2, "Vac": 23 }));
+    let by_name = |of: &Value, name: &str| -> Value {
+        of["species"].as_array().unwrap().iter().find(|s| s["species"] == name).unwrap().clone()
+    };
+    let pair = |of: &Value| -> Value {
+        let wanted = [json!(["Li", "Na"]), json!(["Na", "Li"])];
+        of["onsager"].as_array().unwrap().iter().find(|c| wanted.contains(&c["species"])).unwrap().clone()
+    };
+    let nu = 1e13 * (-0.3 / THERMAL_EV).exp();
+    let (li, na, cross) = (by_name(&exact, "Li"), by_name(&exact, "Na"), pair(&exact));
+    for axis in 0..3 {
+        let [a, b, ab] = [&li["collective"], &na["collective"], &cross].map(|t| diagonal(t, axis).0);
+        let want = 4.0 / 27.0 * 4.0 * nu * 23.0 / 26.0;
+        assert!(((a + 2.0 * ab + b) / want - 1.0).abs() < 1e-7, "{a} {ab} {b} {want}");
+        assert!((a / b - 1.0).abs() < 1e-9 && ab > 0.0);
+    }
+    let found = document(&["hop", &file]);
+    for (name, key) in [("Li", "tracer"), ("Li", "collective"), ("Na", "tracer"), ("Na", "collective")] {
+        let (value, error) = diagonal(&by_name(&found, name)[key], 0);
+        let z = (value - diagonal(&by_name(&exact, name)[key], 0).0) / error;
+        assert!(z.abs() < 4.0 && error < 0.05 * value, "{name} {key}: {value} {error} z = {z}");
+    }
+    assert_eq!(found["engine"], "tree");
+    // What is refused.
+    let said = |state: &str, words: &[&str]| {
+        refused(&["hop", &folder.write("wrong.toml", &network("", hops, "[3, 3, 3]", state))], words);
+    };
+    said("composition = { Li = 0.5, K = 0.1 }", &["takes K", "known are"]);
+    said("composition = { Li = 0.5 }", &["left out", "one may be"]);
+    said("composition = { Li = 0.7, Na = 0.7 }", &["38 atoms for 27 sites"]);
+    said("composition = { Li = -0.1, Na = 0.7 }", &["composition.Li", "no share"]);
+    said("composition = { Li = 0.1, Na = 0.7 }\nvacancies = 1", &["beside another key"]);
+    said("concentration = 0.5", &["li.json", "Vac, Li, Na"]);
+    let mut born = edge_hop(1, 0.3);
+    born["event"][1] = json!({ "site": { "cell": [1, 0, 0], "basis": 0 }, "before": 1, "after": 0 });
+    folder.write("born.json", &born.to_string());
+    let text = network("", "kra = \"born.json\"", "[3, 3, 3]", "composition = { Li = 0.2, Na = 0.2 }");
+    refused(&["hop", &folder.write("born.toml", &text)], &["born.json", "Li"]);
 }

@@ -24,6 +24,7 @@
 //!
 //! [state]
 //! vacancies = 1              # or concentration = 0.5, or particles = 8
+//! # composition = { Li = 0.3, Na = 0.5 }   # several species, with kra: shares of the sites of every sublattice that takes them; the one left out fills it
 //!
 //! [run]
 //! standard_error = 2e-3      # on the tracer correlation factor, and relative on the diffusivities
@@ -41,6 +42,7 @@ use scalade_crystal::NamedLattice;
 use scalade_hopping::ASSUMED_PREFACTOR_HZ;
 use scalade_hopping::gas::Selection;
 use scalade_units::constants::BOLTZMANN_EV;
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// Hops at most where the file does not say.
@@ -49,7 +51,7 @@ const MOST_EVENTS: u64 = 400_000_000;
 const STANDARD_ERROR: f64 = 5e-3;
 
 /// How many ions there are.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Filling {
     /// This many vacancies.
     Vacancies(u64),
@@ -57,6 +59,8 @@ pub enum Filling {
     Particles(u64),
     /// This share of the sites.
     Concentration(f64),
+    /// Of each species this share of the sites of every sublattice that takes it; the species left out fills the rest.
+    Composition(BTreeMap<String, f64>),
 }
 
 /// A lattice of sites.
@@ -178,7 +182,7 @@ impl HopFile {
                 file,
                 &root,
                 "state",
-                &["vacancies", "concentration", "particles"],
+                &["vacancies", "concentration", "particles", "composition"],
             )?)?,
             standard_error: run
                 .number("standard_error", |e| e > 0.0 && e < 1.0, want)?
@@ -193,10 +197,15 @@ impl HopFile {
     /// Number of ions on so many sites.
     pub fn ions(&self, sites: usize) -> Result<usize, ScaladeError> {
         let all = sites as u64;
-        let ions = match self.filling {
-            Filling::Vacancies(n) => all.checked_sub(n),
-            Filling::Particles(n) => Some(n),
+        let ions = match &self.filling {
+            Filling::Vacancies(n) => all.checked_sub(*n),
+            Filling::Particles(n) => Some(*n),
             Filling::Concentration(c) => Some((c * sites as f64).round() as u64),
+            Filling::Composition(_) => {
+                return Err(bad(
+                    "[state] composition belongs to local expansions ([hops] kra); give concentration, vacancies or particles",
+                ));
+            }
         };
         ions.filter(|n| *n > 0 && *n < all).map(|n| n as usize).ok_or_else(|| {
             bad(format!(
@@ -429,6 +438,23 @@ pub(crate) fn read_pairs(energy: &Section<'_>, run: &Section<'_>) -> Result<Vec<
 }
 
 fn read_filling(state: &Section<'_>) -> Result<Filling, ScaladeError> {
+    if let Some(value) = state.table.get("composition") {
+        let want =
+            "a table of shares between 0 and 1 is due, such as { Li = 0.3, Na = 0.5 }, and nothing beside it";
+        let Value::Table(shares) = value else { return Err(state.wrong("composition", "is no table", want)) };
+        if state.table.len() > 1 || shares.is_empty() {
+            return Err(state.wrong("composition", "is empty or stands beside another key", want));
+        }
+        let share = |(name, value): (&String, &Value)| {
+            let number = value.as_float().or_else(|| value.as_integer().map(|n| n as f64));
+            let number = number.filter(|c| (0.0..=1.0).contains(c));
+            Ok((
+                name.clone(),
+                number.ok_or_else(|| state.wrong(&format!("composition.{name}"), "is no share", want))?,
+            ))
+        };
+        return Ok(Filling::Composition(shares.iter().map(share).collect::<Result<_, ScaladeError>>()?));
+    }
     let vacancies = state.count("vacancies")?.map(Filling::Vacancies);
     let particles = state.count("particles")?.map(Filling::Particles);
     let concentration = state

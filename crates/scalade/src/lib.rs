@@ -36,6 +36,7 @@ pub mod rungs_groundstates;
 pub mod rungs_hop_dilute;
 pub mod rungs_hop_model;
 mod rungs_hop_network;
+mod rungs_hop_species;
 pub mod rungs_model;
 pub mod rungs_montecarlo;
 pub mod rungs_phases;

@@ -7,10 +7,11 @@
 
 use crate::error::ScaladeError;
 use crate::hop_document::{NOWHERE, Results, across, exactly, extend, finished};
-use crate::hop_file::{HopFile, HopLattice, HopSource};
+use crate::hop_file::{Filling, HopFile, HopLattice, HopSource};
 use crate::hop_theta::{Missing, SHARES, ThetaRequest, Told, by_levels, by_sampling, hard_core};
 use crate::orderings::read_text;
 use crate::rungs_hop_network;
+use crate::rungs_hop_species;
 use crate::rungs_model::read_structure;
 use crate::runner::Failure;
 use scalade_crystal::Structure;
@@ -185,6 +186,9 @@ pub fn hop_model(
         HopSource::Network { .. } if checkpoint.is_some() => {
             let why = "runs of expansions keep no checkpoint: leave --checkpoint out";
             Err(ScaladeError::input(why).into())
+        }
+        HopSource::Network { .. } if matches!(file.filling, Filling::Composition(_)) => {
+            rungs_hop_species::run(&file, path, exact)
         }
         HopSource::Network { .. } => rungs_hop_network::run(&file, path, exact),
         HopSource::Gas { lattice, pairs, rate } => {

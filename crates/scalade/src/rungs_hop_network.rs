@@ -41,7 +41,7 @@ fn read<T: DeserializeOwned>(model: &Path, name: &str) -> Result<(T, PathBuf), S
 }
 
 /// The coefficients asked for: the best ones, or a sample.
-fn coefficients<'a>(
+pub(crate) fn coefficients<'a>(
     best: &'a [f64],
     samples: &'a [Vec<f64>],
     sample: Option<usize>,
@@ -153,7 +153,7 @@ fn join(
     })
 }
 
-fn local_expansion(model: &Path, name: &str) -> Result<LocalExpansion, ScaladeError> {
+pub(crate) fn local_expansion(model: &Path, name: &str) -> Result<LocalExpansion, ScaladeError> {
     let (expansion, path): (LocalExpansion, _) = read(model, name)?;
     let input = |e: &dyn std::fmt::Display| ScaladeError::input(format!("{}: {e}", path.display()));
     expansion.check().map_err(|e| input(&e))?;
@@ -294,7 +294,7 @@ fn header(file: &HopFile, of: &Network, ions: usize) -> Value {
     let mut lengths: Vec<f64> =
         network.bonds().iter().map(|b| scalade_crystal::norm(b.vector_angstrom)).collect();
     lengths.sort_by(f64::total_cmp);
-    lengths.dedup_by(|a, b| (*a - *b).abs() < 1e-6 * *b);
+    lengths.dedup_by(|a, b| (*a - *b).abs() < 1e-4 * *b);
     let warnings: Vec<String> = across(&of.span, 3).into_iter().collect();
     json!({
         "lattice": of.names.join(", "), "ion": of.hamiltonian.working_ion, "dimensions": 3, "sites": sites, "particles": ions,
