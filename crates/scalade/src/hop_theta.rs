@@ -11,6 +11,10 @@ const LARGEST_DISAGREEMENT: f64 = 5.0;
 const MOST_MOVES: u64 = 2_000_000_000;
 /// By how much the step of the chemical potential may be cut where its curve bends.
 const SMALLEST_STEP: f64 = 15.0;
+/// Rounds of a run, each with half the error or half the step of the one before.
+const ROUNDS: usize = 10;
+/// Moves for each site at a step of the search, over 64 replicas.
+const SWEEPS: u64 = 64 * 200;
 /// Steps towards the chemical potential of a concentration.
 const MOST_STEPS: usize = 60;
 
@@ -48,8 +52,8 @@ pub(crate) struct ThetaRequest {
     pub concentration: f64,
     /// Half the width of a bracket of mu/kT around that of independent sites.
     pub reach: f64,
-    /// Middle of that bracket beside ln c/(1 - c).
-    pub shift: f64,
+    /// Number of sites.
+    pub sites: usize,
     /// Standard error wanted of theta D_J, relative.
     pub standard_error: f64,
 }
@@ -66,11 +70,16 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
     // Of the energy per site in kT: a first try, the error of theta decides.
     let mut precision = (0.1 * request.standard_error).clamp(2e-4, 4e-3);
     // Doublings of the precision and halvings of the step.
-    for _ in 0..10 {
+    for round in 0..ROUNDS {
         let points = run(&[mu - half, mu, mu + half], precision, MOST_MOVES)?;
-        let found = two_estimates(&points, half, concentration);
-        let Ok((by_fluctuation, by_difference)) = found else {
-            return Ok(Err(found.err().unwrap_or_else(|| Missing::Failed("no estimate".into()))));
+        let (by_fluctuation, by_difference) = match two_estimates(&points, half, concentration) {
+            Ok(both) => both,
+            // Noise may hide that the concentration rises.
+            Err(Missing::Failed(_)) if round + 1 < ROUNDS => {
+                precision *= 0.5;
+                continue;
+            }
+            Err(missing) => return Ok(Err(missing)),
         };
         let error = by_fluctuation.std.hypot(by_difference.std);
         let gap = (by_fluctuation.value - by_difference.value) / error;
@@ -99,17 +108,28 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
 /// as slope, held in a bracket.
 fn chemical_potential(request: &ThetaRequest, run: &Sampler<'_>) -> Result<(f64, f64), ScaladeError> {
     let concentration = request.concentration;
-    let middle = (concentration / (1.0 - concentration)).ln() + request.shift;
+    let middle = (concentration / (1.0 - concentration)).ln();
+    // Far from the chemical potential wanted nothing may change, and no precision be known.
+    let mut most = (SWEEPS * request.sites as u64).clamp(200_000, MOST_MOVES / 20);
+    let mut precision = (0.2 * request.standard_error).clamp(1e-3, 8e-3);
     let (mut low, mut high) = (middle - request.reach - 1.0, middle + request.reach + 1.0);
     let minority = concentration.min(1.0 - concentration);
     let mut mu = 0.5 * (low + high);
-    let mut half = 0.0;
+    // Nearest so far: distance, mu, spread.
+    let mut nearest = (f64::INFINITY, mu, minority);
     for _ in 0..MOST_STEPS {
-        let points = run(&[mu], (0.2 * request.standard_error).clamp(1e-3, 8e-3), MOST_MOVES / 100)?;
+        let points = run(&[mu], precision, most)?;
         let point = points.first().ok_or_else(|| ScaladeError::internal("no point was sampled"))?;
-        let (c, spread) = (point.summary.concentration, point.summary.variance.value.max(1e-12));
+        if point.summary.kept == 0 {
+            // Too few moves for a record.
+            most = most.saturating_mul(4);
+            continue;
+        }
+        let (c, spread) = (point.summary.concentration, point.summary.variance.value);
         let missing = concentration - c.value;
-        half = 0.05 * minority / spread;
+        if missing.abs() < nearest.0 && spread > 0.0 {
+            nearest = (missing.abs(), mu, spread);
+        }
         if missing.abs() < 0.01 * minority + 2.0 * c.error {
             break;
         }
@@ -118,10 +138,18 @@ fn chemical_potential(request: &ThetaRequest, run: &Sampler<'_>) -> Result<(f64,
         } else {
             high = mu;
         }
-        let step = mu + missing / spread;
+        if high - low < 1e-3 {
+            // Noise has led astray: again around here, with less of it.
+            (low, high) = (mu - 1.0, mu + 1.0);
+            precision *= 0.5;
+            most = most.saturating_mul(4).min(MOST_MOVES / 10);
+        }
+        let step = mu + missing / spread.max(1e-12);
         mu = if step > low && step < high { step } else { 0.5 * (low + high) };
     }
-    Ok((mu, half))
+    let (_, mu, spread) = nearest;
+    // A chemical potential within 5 kT on either side: with a spread that small the ions do not change their number.
+    Ok((mu, (0.05 * minority / spread).min(5.0)))
 }
 
 /// c/var N, and d mu/d ln c of the curve through three points, both interpolated to the concentration asked for.

@@ -122,7 +122,8 @@ fn thermodynamic_factor(file: &HopFile, gas: &Gas, ions: usize) -> Result<Told, 
     // As far as the mean field reaches.
     let reach =
         gas.pairs.iter().zip(pairs.shells()).map(|(j, s)| j.abs() * s.neighbours[0].len() as f64).sum();
-    let request = ThetaRequest { concentration, reach, shift: 0.0, standard_error: file.standard_error };
+    let sites = gas.model.sites();
+    let request = ThetaRequest { concentration, reach, sites, standard_error: file.standard_error };
     by_sampling(&request, &run)
 }
 

@@ -11,8 +11,8 @@ use crate::orderings::read_text;
 use crate::rungs_hop_model::too_many_states;
 use crate::rungs_model::{MOST_EXPANSION_SITES, expansion_model, levels, sample_all};
 use crate::runner::Failure;
-use scalade_crystal::SiteGrid;
-use scalade_handoff::{LatticeHamiltonian, LocalExpansion, SpeciesHamiltonian, VACANT};
+use scalade_crystal::{LatticeSite, SiteGrid};
+use scalade_handoff::{ClusterOrbit, LatticeHamiltonian, LocalExpansion, SpeciesHamiltonian, VACANT};
 use scalade_hopping::{
     Budget, Diffusivity, EventKind, Follow, GridNetwork, HopNetwork, HopShell, HoppingError, KraModel,
     RateParameters, TransportPoint, TransportRequest, exact_transport, transport_to_error,
@@ -223,7 +223,7 @@ fn rates(
         }
         HopActivation::Rate(rate) => {
             // A hop flips two spins, each of which is in this many clusters at most.
-            let clusters = |o: &scalade_handoff::ClusterOrbit, basis: usize| {
+            let clusters = |o: &ClusterOrbit, basis: usize| {
                 o.clusters.iter().flatten().filter(|s| s.basis == basis).count() as f64
             };
             let orbits = || hamiltonian.orbits.iter().zip(&coefficients_ev[1..]);
@@ -242,30 +242,49 @@ fn rates(
     }
 }
 
+/// The energies in kT, less what is linear in the number of ions at this concentration in the mean field: a shift of the chemical potential, without
+/// which the spread of the number of ions would hide in that of the energy.
+fn without_linear_part(of: &Network, concentration: f64) -> (LatticeHamiltonian, Vec<f64>) {
+    let mut hamiltonian = of.hamiltonian.clone();
+    let mut scaled: Vec<f64> = of.coefficients_ev.iter().map(|c| c / of.thermal_ev()).collect();
+    let (sites, spin) = (hamiltonian.basis_fractional.len(), 2.0 * concentration - 1.0);
+    let share = |(o, c): (&ClusterOrbit, &f64)| {
+        c * (o.order * o.clusters.len()) as f64 / sites as f64 * spin.powi(o.order as i32 - 1)
+    };
+    let slope: f64 = hamiltonian.orbits.iter().zip(&scaled[1..]).map(share).sum();
+    let mut covered = vec![false; sites];
+    for (orbit, c) in hamiltonian.orbits.iter().zip(&mut scaled[1..]).filter(|o| o.0.order == 1) {
+        *c -= slope;
+        orbit.clusters.iter().flatten().for_each(|s| covered[s.basis] = true);
+    }
+    let clusters: Vec<Vec<LatticeSite>> =
+        (0..sites).filter(|b| !covered[*b]).map(|basis| vec![LatticeSite { cell: [0; 3], basis }]).collect();
+    if !clusters.is_empty() {
+        hamiltonian.orbits.push(ClusterOrbit { order: 1, diameter_angstrom: 0.0, clusters });
+        scaled.push(-slope);
+    }
+    hamiltonian.coefficients_ev.clone_from(&scaled);
+    hamiltonian.samples_ev.clear();
+    (hamiltonian, scaled)
+}
+
 /// theta by sampling the same energies.
 fn thermodynamic_factor(file: &HopFile, of: &Network, concentration: f64) -> Result<Told, ScaladeError> {
     if of.is_hard_core() {
         return Ok(Ok(hard_core(concentration)));
     }
-    let scaled: Vec<f64> = of.coefficients_ev.iter().map(|c| c / of.thermal_ev()).collect();
-    let model = expansion_model(&of.hamiltonian, &scaled, of.grid.grid().dims())?;
+    let (hamiltonian, scaled) = without_linear_part(of, concentration);
+    let model = expansion_model(&hamiltonian, &scaled, of.grid.grid().dims())?;
     let run = |mus: &[f64], precision: f64, most_moves: u64| {
         let points: Vec<(f64, Law)> = mus.iter().map(|mu| (1.0, Law::SemiGrand { mu: *mu })).collect();
         let settings = RunSettings { precision, seed: file.seed, most_moves, ..RunSettings::default() };
         sample_all(&model, &points, &settings).map_err(|e| ScaladeError::input(e.to_string()))
     };
-    let orbits = of.hamiltonian.orbits.iter().zip(&scaled[1..]);
-    // Of points the change of energy is known, of the rest a bound.
-    let sites = of.hamiltonian.basis_fractional.len() as f64;
-    let (mut shift, mut reach) = (0.0, 0.0);
-    for (orbit, c) in orbits {
-        let per_cell = (orbit.order * orbit.clusters.len()) as f64;
-        if orbit.order == 1 {
-            shift += 2.0 * c * per_cell / sites;
-        }
-        reach += 2.0 * c.abs() * per_cell * if orbit.order == 1 && sites == 1.0 { 0.0 } else { 1.0 };
-    }
-    let request = ThetaRequest { concentration, reach, shift, standard_error: file.standard_error };
+    // A bound of what a site's surroundings do to its energy.
+    let bound = |(o, c): (&ClusterOrbit, &f64)| 2.0 * c.abs() * (o.order * o.clusters.len()) as f64;
+    let reach = hamiltonian.orbits.iter().zip(&scaled[1..]).map(bound).sum();
+    let sites = of.sites();
+    let request = ThetaRequest { concentration, reach, sites, standard_error: file.standard_error };
     by_sampling(&request, &run)
 }
 
