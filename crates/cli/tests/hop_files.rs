@@ -81,6 +81,7 @@ fn i5_energies_of_an_expansion() {
             assert!(z.abs() < 4.0 && error < 0.05 * value, "{key} {axis}: {value} {error} z = {z}");
         }
     }
+    assert!(found["mean_activation_eV"].is_null() && found["time_unit"] == "inverse of the unit of rate");
     // A sample without couplings: sites that only exclude each other.
     let file = folder.write("sample.toml", &text.replace("[energy]\n", "[energy]\nsample = 0\n"));
     let exact = document(&["hop", &file, "--exact"]);

@@ -362,24 +362,45 @@ fn minority(occupied: &[bool], tag: Option<usize>, minority_is_occupied: bool) -
     chosen.map(|(s, _)| (s - usize::from(tag.is_some_and(|t| s > t))) as u32).collect()
 }
 
-fn solve(chain: &Chain, followed: f64) -> Result<ExactTransport, HoppingError> {
-    let states = chain.energy.len();
-    let lowest = chain.energy.iter().copied().fold(f64::INFINITY, f64::min);
-    let mut weight: Vec<f64> = chain.energy.iter().map(|e| (-(e - lowest)).exp()).collect();
+/// Equilibrium of a chain of states.
+pub(crate) struct Equilibrium {
+    /// Probability of every state.
+    pub weight: Vec<f64>,
+    /// Probability of the start of every transition times its rate.
+    pub conductance: Vec<f64>,
+    /// Their sum over the transitions out of a state that do not lead back to it.
+    pub diagonal: Vec<f64>,
+}
+
+/// Boltzmann weights of states (energies in kT) and conductances of their transitions: those of state s are from `start[s]` to `start[s + 1]`.
+pub(crate) fn equilibrium(
+    energy_kt: &[f64],
+    (start, target): (&[usize], &[u32]),
+    rate: &[f64],
+) -> Equilibrium {
+    let lowest = energy_kt.iter().copied().fold(f64::INFINITY, f64::min);
+    let mut weight: Vec<f64> = energy_kt.iter().map(|e| (-(e - lowest)).exp()).collect();
     let sum: f64 = weight.iter().sum();
     for w in &mut weight {
         *w /= sum;
     }
-    let mut conductance = chain.rate.clone();
-    let mut diagonal = vec![0.0; states];
-    for s in 0..states {
-        for t in chain.start[s]..chain.start[s + 1] {
+    let mut conductance = rate.to_vec();
+    let mut diagonal = vec![0.0; energy_kt.len()];
+    for s in 0..energy_kt.len() {
+        for t in start[s]..start[s + 1] {
             conductance[t] *= weight[s];
-            if chain.target[t] as usize != s {
+            if target[t] as usize != s {
                 diagonal[s] += conductance[t];
             }
         }
     }
+    Equilibrium { weight, conductance, diagonal }
+}
+
+fn solve(chain: &Chain, followed: f64) -> Result<ExactTransport, HoppingError> {
+    let states = chain.energy.len();
+    let rows = (chain.start.as_slice(), chain.target.as_slice());
+    let Equilibrium { weight, conductance, diagonal } = equilibrium(&chain.energy, rows, &chain.rate);
     let mut uncorrelated = [[0.0; 3]; 3];
     for ((i, j), p) in PAIRS.into_iter().zip(0..) {
         let value: f64 = (0..states).map(|s| weight[s] * chain.spread[s][p]).sum::<f64>() / (2.0 * followed);
@@ -393,7 +414,6 @@ fn solve(chain: &Chain, followed: f64) -> Result<ExactTransport, HoppingError> {
         let noise = chain.activity.iter().map(|v| v[axis]).fold(0.0, f64::max) * 1e-13;
         let drift = |s: usize| if chain.drift[s][axis].abs() > noise { chain.drift[s][axis] } else { 0.0 };
         let source: Vec<f64> = (0..states).map(|s| weight[s] * drift(s)).collect();
-        let rows = (chain.start.as_slice(), chain.target.as_slice());
         let (potential, made) = conjugate_gradient(rows, &conductance, &diagonal, &source)?;
         iterations += made;
         potentials.push((source, potential));

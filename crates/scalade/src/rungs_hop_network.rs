@@ -68,7 +68,8 @@ struct Network {
     /// Directions along which ions can go.
     span: Vec<[f64; 3]>,
     names: Vec<String>,
-    time_unit: &'static str,
+    /// Whether hops have activations: a rate alone has none, and times in the unit of its inverse.
+    has_barriers: bool,
 }
 
 impl Network {
@@ -89,7 +90,8 @@ impl Network {
         let hamiltonian = match expansion {
             Some(name) => {
                 names.insert(0, name.clone());
-                energies(path, name, *sample)?
+                let (species, chosen) = energies(path, name, *sample)?;
+                species.of_one_ion(&chosen).map_err(|e| ScaladeError::input(format!("{name}: {e}")))?
             }
             None => without_energies(&local, &names)?,
         };
@@ -105,9 +107,8 @@ impl Network {
         let grid = GridNetwork::new(network, grid).map_err(|e| refused(&e))?;
         let (laws, prefactor_hz) = rates(activation, &hamiltonian, &coefficients_ev, *temperature_k)?;
         let parameters = RateParameters { temperature_k: *temperature_k, prefactor_hz };
-        let time_unit =
-            if matches!(activation, HopActivation::Rate(_)) { "inverse of the unit of rate" } else { "s" };
-        Ok(Self { hamiltonian, coefficients_ev, grid, laws, parameters, span, names, time_unit })
+        let has_barriers = !matches!(activation, HopActivation::Rate(_));
+        Ok(Self { hamiltonian, coefficients_ev, grid, laws, parameters, span, names, has_barriers })
     }
 
     fn sites(&self) -> usize {
@@ -165,21 +166,26 @@ pub(crate) fn local_expansion(model: &Path, name: &str) -> Result<LocalExpansion
     Ok(expansion)
 }
 
-/// The energies with the coefficients asked for.
-fn energies(model: &Path, name: &str, sample: Option<usize>) -> Result<LatticeHamiltonian, ScaladeError> {
+/// Energies of any species in either form that `expand --write` writes, with the coefficients asked for.
+pub(crate) fn energies(
+    model: &Path,
+    name: &str,
+    sample: Option<usize>,
+) -> Result<(SpeciesHamiltonian, Vec<f64>), ScaladeError> {
     let (value, path): (Value, _) = read(model, name)?;
     let input = |e: &dyn std::fmt::Display| ScaladeError::input(format!("{}: {e}", path.display()));
-    if value.get("sites").is_none() {
-        let mut out: LatticeHamiltonian = serde_json::from_value(value).map_err(|e| input(&e))?;
-        out.check().map_err(|e| input(&e))?;
-        out.coefficients_ev = coefficients(&out.coefficients_ev, &out.samples_ev, sample, name)?.to_vec();
-        return Ok(out);
-    }
-    let species: SpeciesHamiltonian = serde_json::from_value(value).map_err(|e| input(&e))?;
-    let chosen = coefficients(&species.coefficients_ev, &species.samples_ev, sample, name)?;
+    let hamiltonian = if value.get("sites").is_some() {
+        serde_json::from_value(value).map_err(|e| input(&e))?
+    } else {
+        let binary: LatticeHamiltonian = serde_json::from_value(value).map_err(|e| input(&e))?;
+        binary.check().map_err(|e| input(&e))?;
+        SpeciesHamiltonian::from(&binary)
+    };
+    hamiltonian.check().map_err(|e| input(&e))?;
+    let chosen = coefficients(&hamiltonian.coefficients_ev, &hamiltonian.samples_ev, sample, name)?;
     // A sample has the Coulomb coefficient at its end.
-    let chosen = chosen.get(..species.coefficients_ev.len()).unwrap_or(chosen);
-    species.of_one_ion(chosen).map_err(|e| input(&e))
+    let chosen = chosen.get(..hamiltonian.coefficients_ev.len()).unwrap_or(chosen).to_vec();
+    Ok((hamiltonian, chosen))
 }
 
 /// The lattice of the first local expansion, where nothing but exclusion acts.
@@ -319,46 +325,35 @@ fn header(file: &HopFile, of: &Network, ions: usize) -> Value {
         "lattice": of.names.join(", "), "ion": of.hamiltonian.working_ion, "dimensions": 3, "sites": sites, "particles": ions,
         "vacancies": sites - ions, "concentration": ions as f64 / sites as f64, "seed": file.seed,
         "temperature_K": of.parameters.temperature_k, "hop_lengths_angstrom": lengths, "mobile_directions": of.span,
-        "length_unit": "angstrom", "time_unit": of.time_unit,
+        "length_unit": "angstrom", "time_unit": if of.has_barriers { "s" } else { "inverse of the unit of rate" },
         "warnings": warnings,
     })
 }
 
-/// A tensor within the directions along which ions can go: what is left across is motion to and fro.
-fn within_span(tensor: &[[f64; 3]; 3], span: &[[f64; 3]]) -> [[f64; 3]; 3] {
-    let mut projector = [[0.0; 3]; 3];
-    for along in span {
-        for (row, a) in projector.iter_mut().zip(along) {
-            for (entry, b) in row.iter_mut().zip(along) {
-                *entry += a * b;
-            }
-        }
-    }
-    let product = |l: &[[f64; 3]; 3], r: &[[f64; 3]; 3]| -> [[f64; 3]; 3] {
-        std::array::from_fn(|i| std::array::from_fn(|j| (0..3).map(|k| l[i][k] * r[k][j]).sum()))
-    };
-    let out = product(&product(&projector, tensor), &projector);
-    let largest = out.iter().flatten().fold(0.0, |m: f64, v| m.max(v.abs()));
-    // Rounding of the projection.
-    out.map(|row| row.map(|v| if v.abs() < 1e-14 * largest { 0.0 } else { v }))
-}
-
+/// A diffusivity P D P within the directions along which ions can go, P the projector on them: what is left across is motion to and fro. Errors of the
+/// components are taken as independent.
 fn mobile(of: &Diffusivity, span: &[[f64; 3]]) -> Diffusivity {
     let mut out = of.clone();
-    if let Diffusivity::Converged { tensor, .. } = &mut out
-        && span.len() < 3
-    {
-        tensor.value_m2_s = within_span(&tensor.value_m2_s, span);
-        // Errors add in quadrature: the squares of the projector's entries carry variances.
-        let variances = tensor.std_m2_s.map(|row| row.map(|s| s * s));
-        let kept =
-            within_span(&tensor.value_m2_s.map(|row| row.map(|v| f64::from(u8::from(v != 0.0)))), span);
-        for ((std, variance), keep) in
-            tensor.std_m2_s.iter_mut().flatten().zip(variances.iter().flatten()).zip(kept.iter().flatten())
-        {
-            *std = if *keep == 0.0 { 0.0 } else { variance.sqrt() };
-        }
+    let Diffusivity::Converged { tensor, .. } = &mut out else { return out };
+    if span.len() == 3 {
+        return out;
     }
+    let projector: [[f64; 3]; 3] =
+        std::array::from_fn(|i| std::array::from_fn(|j| span.iter().map(|along| along[i] * along[j]).sum()));
+    let sandwich = |of: &[[f64; 3]; 3], p: &[[f64; 3]; 3]| -> [[f64; 3]; 3] {
+        let term =
+            |i: usize, j: usize| (0..9).map(|n| p[i][n / 3] * of[n / 3][n % 3] * p[n % 3][j]).sum::<f64>();
+        std::array::from_fn(|i| std::array::from_fn(|j| term(i, j)))
+    };
+    // What rounding leaves of a zero is none.
+    let clean = |of: [[f64; 3]; 3]| {
+        let largest = of.iter().flatten().fold(0.0, |m: f64, v| m.max(v.abs()));
+        of.map(|row| row.map(|v| if v.abs() < 1e-14 * largest { 0.0 } else { v }))
+    };
+    tensor.value_m2_s = clean(sandwich(&tensor.value_m2_s, &projector));
+    let variances = tensor.std_m2_s.map(|row| row.map(|s| s * s));
+    let squares = projector.map(|row| row.map(|p| p * p));
+    tensor.std_m2_s = clean(sandwich(&variances, &squares)).map(|row| row.map(f64::sqrt));
     out
 }
 
@@ -406,7 +401,6 @@ pub(crate) fn run(file: &HopFile, path: &Path, exact: bool) -> Result<Value, Fai
         matches!(found.tracer, Diffusivity::SubDiffusive { .. }) || found.tracer.relative_error() <= wanted;
     let reached = found.jump.relative_error() <= wanted && tracer_known;
     extend(&mut document, told_by(&found, &of, &theta, seconds));
-    extend(&mut document, json!({ "converged": reached }));
     finished(document, reached, found.events, file.standard_error, &theta)
 }
 
@@ -431,8 +425,10 @@ fn told_by(found: &TransportPoint, of: &Network, theta: &Told, seconds: f64) -> 
             "events_per_cpu_second": found.events as f64 / seconds,
             "cpu_time_s": seconds,
             "acceptance": found.acceptance,
-            "mean_activation_eV": found.mean_activation_ev,
-            "hops_without_barrier": found.without_barrier,
+            // A rate alone has no activation.
+            "mean_activation_eV": of.has_barriers.then_some(found.mean_activation_ev),
+            "hops_without_barrier": of.has_barriers.then_some(found.without_barrier),
+            "converged": true,
             "detailed_balance_error": found.detailed_balance_gap,
             "equilibration_z": found.equilibration_z,
         }),

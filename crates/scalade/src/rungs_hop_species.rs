@@ -7,10 +7,9 @@
 use crate::error::ScaladeError;
 use crate::hop_document::{UNIT, cut, diffusivity};
 use crate::hop_file::{Filling, HopActivation, HopFile, HopSource};
-use crate::orderings::read_text;
-use crate::rungs_hop_network::{coefficients, local_expansion};
+use crate::rungs_hop_network::{coefficients, energies, local_expansion};
 use crate::runner::Failure;
-use scalade_handoff::{LatticeHamiltonian, LocalExpansion, SpeciesHamiltonian};
+use scalade_handoff::LocalExpansion;
 use scalade_hopping::species::{
     EventKind, SpeciesModel, SpeciesParts, SpeciesRequest, SpeciesTransport, exact_species_transport,
     random_arrangement, species_transport,
@@ -28,29 +27,6 @@ const START_STREAM: u32 = 0x7374_6172;
 
 fn refused(error: &HoppingError) -> ScaladeError {
     ScaladeError::input(error.to_string())
-}
-
-/// Energies of any species, with the coefficients asked for.
-fn energies(
-    path: &Path,
-    name: &str,
-    sample: Option<usize>,
-) -> Result<(SpeciesHamiltonian, Vec<f64>), ScaladeError> {
-    let file = path.parent().unwrap_or(Path::new("")).join(name);
-    let input = |e: &dyn std::fmt::Display| ScaladeError::input(format!("{}: {e}", file.display()));
-    let value: Value = serde_json::from_str(&read_text(&file)?).map_err(|e| input(&e))?;
-    let hamiltonian = if value.get("sites").is_some() {
-        serde_json::from_value(value).map_err(|e| input(&e))?
-    } else {
-        let binary: LatticeHamiltonian = serde_json::from_value(value).map_err(|e| input(&e))?;
-        binary.check().map_err(|e| input(&e))?;
-        SpeciesHamiltonian::from(&binary)
-    };
-    hamiltonian.check().map_err(|e| input(&e))?;
-    let chosen = coefficients(&hamiltonian.coefficients_ev, &hamiltonian.samples_ev, sample, name)?;
-    // A sample has the Coulomb coefficient at its end.
-    let chosen = chosen.get(..hamiltonian.coefficients_ev.len()).unwrap_or(chosen).to_vec();
-    Ok((hamiltonian, chosen))
 }
 
 fn build(file: &HopFile, path: &Path) -> Result<SpeciesModel, ScaladeError> {

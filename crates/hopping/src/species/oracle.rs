@@ -9,7 +9,7 @@
 
 use super::model::SpeciesModel;
 use crate::HoppingError;
-use crate::oracle::conjugate_gradient;
+use crate::oracle::{Equilibrium, conjugate_gradient, equilibrium};
 use scalade_crystal::{LatticeSite, Matrix3};
 
 /// States the solver takes.
@@ -329,25 +329,11 @@ type Solved = (Vec<Vec<Matrix3>>, Vec<Vec<Matrix3>>, usize);
 
 fn solve(chain: &Chain, thermal_ev: f64) -> Result<Solved, HoppingError> {
     let states = chain.energy.len();
-    let lowest = chain.energy.iter().copied().fold(f64::INFINITY, f64::min);
-    let mut weight: Vec<f64> = chain.energy.iter().map(|e| (-(e - lowest) / thermal_ev).exp()).collect();
-    let sum: f64 = weight.iter().sum();
-    for w in &mut weight {
-        *w /= sum;
-    }
-    let mut conductance = chain.rate.clone();
-    let mut diagonal = vec![0.0; states];
-    for s in 0..states {
-        for t in chain.start[s]..chain.start[s + 1] {
-            conductance[t] *= weight[s];
-            if chain.target[t] as usize != s {
-                diagonal[s] += conductance[t];
-            }
-        }
-    }
+    let energy: Vec<f64> = chain.energy.iter().map(|e| e / thermal_ev).collect();
+    let rows = (chain.start.as_slice(), chain.target.as_slice());
+    let Equilibrium { weight, conductance, diagonal } = equilibrium(&energy, rows, &chain.rate);
     let count = chain.drift.len();
     let mut iterations = 0;
-    let rows = (chain.start.as_slice(), chain.target.as_slice());
     let mut solutions = Vec::new();
     for drift in &chain.drift {
         for k in 0..3 {
