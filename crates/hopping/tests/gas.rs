@@ -143,7 +143,11 @@ fn running_to_a_time_makes_the_attempts_of_single_steps() {
     let gas = model(NamedLattice::Sc, &[4, 4, 4], &[0.4]);
     // The second box is one in which trials are drawn together.
     let large = model(NamedLattice::Sc, &[41, 41, 41], &[0.4]);
-    for (gas, ions, step) in [(&gas, 30, 0.37), (&large, 30_000, 0.003)] {
+    // Several shells and sublattices; vacancies are fewer.
+    let several = model(NamedLattice::Diamond, &[3, 3, 3], &[0.4, -0.3, 0.2]);
+    for (gas, ions, step) in
+        [(&gas, 30, 0.37), (&large, 30_000, 0.003), (&several, 150, 0.05), (&several, 80, 0.05)]
+    {
         for selection in Selection::ALL {
             let mut one = start(gas, ions, 3, selection);
             let mut many = one.clone();

@@ -28,6 +28,8 @@ pub fn philox4x32(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
     counter
 }
 
+mod four;
+
 /// A random stream with a buffer of one block (four words). Cloning copies the position.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Philox {
@@ -90,33 +92,15 @@ impl Philox {
     /// Eight words of 64 bits from the next four blocks; the present one is used up.
     fn four_blocks(&mut self, out: &mut [u64]) {
         let first = u64::from(self.counter[0]) | (u64::from(self.counter[1]) << 32);
-        let low: [u64; LANES] = std::array::from_fn(|k| first.wrapping_add(k as u64));
-        let mut c = [
-            low.map(|n| n as u32),
-            low.map(|n| (n >> 32) as u32),
-            [self.counter[2]; LANES],
-            [self.counter[3]; LANES],
-        ];
-        let mut key = self.key;
-        for _ in 0..10 {
-            let a = c[0].map(|n| u64::from(MULTIPLIERS[0]) * u64::from(n));
-            let b = c[2].map(|n| u64::from(MULTIPLIERS[1]) * u64::from(n));
-            c = [
-                std::array::from_fn(|k| (b[k] >> 32) as u32 ^ c[1][k] ^ key[0]),
-                b.map(|n| n as u32),
-                std::array::from_fn(|k| (a[k] >> 32) as u32 ^ c[3][k] ^ key[1]),
-                a.map(|n| n as u32),
-            ];
-            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
-        }
-        for (k, pair) in out.chunks_exact_mut(2).enumerate().take(LANES) {
-            pair[0] = u64::from(c[0][k]) | (u64::from(c[1][k]) << 32);
-            pair[1] = u64::from(c[2][k]) | (u64::from(c[3][k]) << 32);
+        let words = four::blocks(first, [self.counter[2], self.counter[3]], self.key);
+        for (word, made) in out.iter_mut().zip(words) {
+            *word = made;
         }
         let next = first.wrapping_add(LANES as u64);
         (self.counter[0], self.counter[1]) = (next as u32, (next >> 32) as u32);
         // As after the last word of the last of them.
-        self.block = std::array::from_fn(|w| c[w][LANES - 1]);
+        let [.., one, two] = words;
+        self.block = [one as u32, (one >> 32) as u32, two as u32, (two >> 32) as u32];
         self.used = 4;
     }
 

@@ -40,7 +40,12 @@ struct Travel {
 pub(super) struct Step {
     /// Between 0 and the number of cells.
     cell: [u16; 3],
-    basis: u8,
+    pub(super) basis: u8,
+}
+
+impl Step {
+    /// Nowhere else.
+    pub(super) const NONE: Self = Self { cell: [0; 3], basis: 0 };
 }
 
 /// Sites of a tile at most, where the lattice has several dimensions: their marks fill a line of the cache.
@@ -56,7 +61,7 @@ pub(super) struct Numbering {
     tile: [u32; 3],
     /// Tiles along each axis.
     tiles: [u32; 3],
-    /// Part of the number by cell along each axis.
+    /// Part of the number by cell along each axis, over two periods: a step that leads beyond the box needs no wrapping.
     axes: [Vec<u32>; 3],
 }
 
@@ -80,7 +85,7 @@ impl Numbering {
         let along = |a: usize| {
             let part =
                 |x: u32| ((x >> tile[a]) * outer[a] * cells + (x & ((1 << tile[a]) - 1)) * inner[a]) * basis;
-            (0..dims[a]).map(part).collect()
+            (0..2 * dims[a]).map(|x| part(x % dims[a])).collect()
         };
         Self { dims: dims.map(|d| d as u16), basis, tile, tiles, axes: std::array::from_fn(along) }
     }
@@ -103,9 +108,17 @@ impl Numbering {
         (self.axes[0][x] + self.axes[1][y] + self.axes[2][z] + u32::from(place.basis)) as usize
     }
 
+    /// Number of the place that a step leads to.
+    #[inline]
+    pub(super) fn index_after(&self, from: Place, step: Step) -> usize {
+        let [x, y, z]: [usize; 3] =
+            std::array::from_fn(|a| usize::from(from.cell[a]) + usize::from(step.cell[a]));
+        (self.axes[0][x] + self.axes[1][y] + self.axes[2][z] + u32::from(step.basis)) as usize
+    }
+
     /// Parts of the number along an axis.
     pub(super) fn along(&self, axis: usize) -> &[u32] {
-        &self.axes[axis]
+        &self.axes[axis][..usize::from(self.dims[axis])]
     }
 
     /// Place of a number.
@@ -144,14 +157,14 @@ pub(super) struct Direction {
     /// The direction of the other end that leads back.
     pub(super) back: u8,
     /// Per shell: where the factor of no difference stands in the table, bonds between the ends taken off.
-    origin: Vec<i32>,
+    pub(super) origin: Vec<i32>,
     /// e^(-(own energy after - before)/2kT) over the bound.
-    own: f64,
+    pub(super) own: f64,
 }
 
 /// Boltzmann factors by shell: e^(-J (occupied neighbours after - before)/2kT) of all differences.
 #[derive(Clone, Debug)]
-pub(super) struct Factors(Vec<Vec<f64>>);
+pub(super) struct Factors(pub(super) Vec<Vec<f64>>);
 
 impl Factors {
     /// Share of a hop from a site with these marks to one with those.
@@ -194,7 +207,7 @@ pub(super) struct GasState<'a> {
     /// Ion of every site, or [`VACANT`].
     holder: Vec<u32>,
     /// Of every site the number of occupied neighbours by shell, the first with [`OCCUPIED`]: all that a trial has to know of it lies together.
-    marks: Vec<u8>,
+    pub(super) marks: Vec<u8>,
     /// Marks of a site.
     width: usize,
     /// Where the ions are; apart from what they have travelled, which only hops need.
@@ -300,7 +313,7 @@ impl<'a> GasState<'a> {
     fn count(&mut self, place: Place, by: u8) {
         for (k, steps) in self.around[usize::from(place.basis)].iter().enumerate() {
             for step in steps {
-                let site = self.shape.index(self.shape.stepped(place, *step));
+                let site = self.shape.index_after(place, *step);
                 let mark = &mut self.marks[site * self.width + k];
                 *mark = mark.wrapping_add(by);
             }
@@ -415,9 +428,9 @@ impl<'a> GasState<'a> {
             for (number, place) in self.places.iter().enumerate() {
                 let from_site = self.shape.index(*place);
                 for (way, direction) in self.directions[usize::from(place.basis)].iter().enumerate() {
-                    let to = self.shape.stepped(*place, direction.step);
-                    let to_site = self.shape.index(to);
+                    let to_site = self.shape.index_after(*place, direction.step);
                     if self.is_vacant(to_site) {
+                        let to = self.shape.stepped(*place, direction.step);
                         call(number, Move { from: *place, to, from_site, to_site, way });
                     }
                 }
