@@ -28,7 +28,7 @@ const FIRST_TRIALS: u64 = 200_000;
 /// Trials of the pilot that tells the rate of hops at most.
 const PILOT_TRIALS: u64 = 20_000_000;
 /// Trials that a hop may take on average with the rejection engine before one that keeps all rates is faster (measured, see docs/benchmarks.md).
-const MOST_TRIALS_PER_HOP: f64 = 20.0;
+const MOST_TRIALS_PER_HOP: f64 = 40.0;
 /// Sites from which on composition and rejection is faster than a tree.
 const LARGE: usize = 1 << 17;
 /// Largest deviation from detailed balance, as ln of the ratio of rates.
