@@ -1,6 +1,6 @@
 //! What documents of `hop` have in common: diffusivities, factors, running averages, and whether a run came to its error.
 
-use crate::hop_theta::{Missing, Told};
+use crate::hop_theta::{Factor, Missing, Told};
 use crate::runner::Failure;
 use scalade_hopping::{Diffusivity, ExactTransport, TensorWithError, WithError};
 use serde_json::{Value, json};
@@ -9,9 +9,17 @@ use serde_json::{Value, json};
 pub(crate) const UNIT: f64 = 1e20;
 pub(crate) fn told(of: &Told) -> Value {
     match of {
-        Ok(known) => json!({ "value": known.value, "std_error": known.std }),
+        Ok(Factor { value, std, gap: None }) => json!({ "value": value, "std_error": std }),
+        Ok(Factor { value, std, gap: Some(why) }) => {
+            json!({ "value": value, "std_error": std, "verdict": verdict(*value, *std), "reason": why })
+        }
         Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
     }
+}
+
+/// What a factor within a gap means.
+fn verdict(theta: f64, std: f64) -> &'static str {
+    if theta < -2.0 * std { "spinodal" } else { "two_phases" }
 }
 
 pub(crate) fn cut(tensor: &[[f64; 3]; 3], dimensions: usize, scale: f64) -> Vec<Vec<f64>> {
@@ -54,11 +62,21 @@ pub(crate) fn chemical(jump: &Diffusivity, theta: &Told, dimensions: usize) -> V
     {
         *error = (factor.value * std).hypot(factor.std * value);
     }
-    json!({
+    let mut document = json!({
         "value": cut(&tensor.value_m2_s, dimensions, UNIT * factor.value),
         "std_error": cut(&errors, dimensions, UNIT),
         "verdict": "converged",
-    })
+    });
+    extend(&mut document, of_gap(factor));
+    document
+}
+
+/// Verdict and reason of a diffusivity within a gap, nothing elsewhere.
+fn of_gap(factor: &Factor) -> Value {
+    match &factor.gap {
+        Some(why) => json!({ "verdict": verdict(factor.value, factor.std), "reason": why }),
+        None => json!({}),
+    }
 }
 
 /// What a sampled run came to.
@@ -132,7 +150,11 @@ pub(crate) fn exactly(all: &ExactTransport, one: &ExactTransport, theta: &Told, 
         "tracer": tensor(&one.diffusivity, 1.0),
         "jump": tensor(&all.diffusivity, 1.0),
         "chemical": match theta {
-            Ok(factor) => tensor(&all.diffusivity, factor.value),
+            Ok(factor) => {
+                let mut told = tensor(&all.diffusivity, factor.value);
+                extend(&mut told, of_gap(factor));
+                told
+            }
             Err(missing) => json!({ "value": null, "std_error": null, "reason": missing.reason() }),
         },
         "uncorrelated": tensor(&all.uncorrelated, 1.0),

@@ -1,9 +1,10 @@
 //! The thermodynamic factor theta = d(mu/kT)/d ln c of a hop model, by two ways that must agree.
 
 use crate::error::ScaladeError;
+use crate::hop_gap;
 use scalade_hopping::WithError;
-use scalade_lattice::model::SampledPoint;
 use scalade_lattice::model::exact::Levels;
+use scalade_lattice::model::{Law, SampledPoint};
 
 /// Standard errors by which the two estimates may differ.
 const LARGEST_DISAGREEMENT: f64 = 5.0;
@@ -21,8 +22,23 @@ const MOST_STEPS: usize = 60;
 /// Shares of the standard error asked for that D_J and theta may have, so that theta D_J keeps it: 0.8^2 + 0.6^2 = 1.
 pub(crate) const SHARES: [f64; 2] = [0.8, 0.6];
 
-/// A number with its standard error, or why there is none.
-pub(crate) type Told = Result<WithError, Missing>;
+/// A thermodynamic factor with its standard error.
+#[derive(Clone, Debug)]
+pub(crate) struct Factor {
+    pub value: f64,
+    pub std: f64,
+    /// What there is to know of it where the ions separate.
+    pub gap: Option<String>,
+}
+
+impl From<WithError> for Factor {
+    fn from(known: WithError) -> Self {
+        Self { value: known.value, std: known.std, gap: None }
+    }
+}
+
+/// The factor, or why there is none.
+pub(crate) type Told = Result<Factor, Missing>;
 
 /// Why a number is missing.
 #[derive(Clone, Debug)]
@@ -42,8 +58,8 @@ impl Missing {
 }
 
 /// theta of sites that only exclude each other.
-pub(crate) fn hard_core(concentration: f64) -> WithError {
-    WithError { value: 1.0 / (1.0 - concentration), std: 0.0 }
+pub(crate) fn hard_core(concentration: f64) -> Factor {
+    Factor { value: 1.0 / (1.0 - concentration), std: 0.0, gap: None }
 }
 
 /// What is asked of the sampling.
@@ -58,8 +74,13 @@ pub(crate) struct ThetaRequest {
     pub standard_error: f64,
 }
 
-/// Samples semi-grand-canonical points at values of mu/kT to a precision of the energy per site in kT, with at most so many moves.
-pub(crate) type Sampler<'a> = dyn Fn(&[f64], f64, u64) -> Result<Vec<SampledPoint>, ScaladeError> + 'a;
+/// Samples ensembles at kT = 1, energies in kT, to a precision of the energy per site, with at most so many moves for each.
+pub(crate) type Sampler<'a> = dyn Fn(&[Law], f64, u64) -> Result<Vec<SampledPoint>, ScaladeError> + 'a;
+
+/// Semi-grand-canonical ensembles.
+fn grand(mus: &[f64]) -> Vec<Law> {
+    mus.iter().map(|mu| Law::SemiGrand { mu: *mu }).collect()
+}
 
 /// theta = d(mu/kT)/d ln c = <N>/var N in the semi-grand ensemble at the chemical potential where <N> is the number of ions, and from the difference of
 /// chemical potentials between neighbouring concentrations. The two must agree.
@@ -71,9 +92,13 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
     let mut precision = (0.1 * request.standard_error).clamp(2e-4, 4e-3);
     // Doublings of the precision and halvings of the step.
     for round in 0..ROUNDS {
-        let points = run(&[mu - half, mu, mu + half], precision, MOST_MOVES)?;
+        let points = run(&grand(&[mu - half, mu, mu + half]), precision, MOST_MOVES)?;
+        if hop_gap::two_phases(&points, request.sites) {
+            return hop_gap::within(request, run).map(Ok);
+        }
         let (by_fluctuation, by_difference) = match two_estimates(&points, half, concentration) {
             Ok(both) => both,
+            Err(Missing::Absent(_)) => return hop_gap::within(request, run).map(Ok),
             // Noise may hide that the concentration rises.
             Err(Missing::Failed(_)) if round + 1 < ROUNDS => {
                 precision *= 0.5;
@@ -87,7 +112,7 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
         if by_fluctuation.std > SHARES[1] * request.standard_error * by_fluctuation.value {
             precision *= 0.5;
         } else if !disagree {
-            return Ok(Ok(by_fluctuation));
+            return Ok(Ok(by_fluctuation.into()));
         } else if half * SMALLEST_STEP > whole {
             // The curve bends within the step, as near an order: a shorter one tells bending from disagreement.
             half *= 0.5;
@@ -118,7 +143,7 @@ fn chemical_potential(request: &ThetaRequest, run: &Sampler<'_>) -> Result<(f64,
     // Nearest so far: distance, mu, spread.
     let mut nearest = (f64::INFINITY, mu, minority);
     for _ in 0..MOST_STEPS {
-        let points = run(&[mu], precision, most)?;
+        let points = run(&grand(&[mu]), precision, most)?;
         let point = points.first().ok_or_else(|| ScaladeError::internal("no point was sampled"))?;
         if point.summary.kept == 0 {
             // Too few moves for a record.
@@ -191,8 +216,12 @@ fn two_estimates(
     Ok((fluctuation, difference))
 }
 
-/// theta from all states of a small box with energies in kT.
-pub(crate) fn by_levels(levels: &Levels, concentration: f64, reach: f64) -> WithError {
+/// theta from all states of a small box with energies in kT. Where a box with one ion more or less is likelier on both sides, the ions separate: then from
+/// the free energies of these three.
+pub(crate) fn by_levels(levels: &Levels, concentration: f64, reach: f64) -> Factor {
+    if let Some(within) = hop_gap::from_levels(levels, concentration) {
+        return within;
+    }
     let (mut low, mut high) = (-reach, reach);
     for _ in 0..200 {
         let mu = 0.5 * (low + high);
@@ -203,5 +232,5 @@ pub(crate) fn by_levels(levels: &Levels, concentration: f64, reach: f64) -> With
         }
     }
     let at = levels.at(1.0, 0.5 * (low + high));
-    WithError { value: at.concentration / at.variance, std: 0.0 }
+    Factor { value: at.concentration / at.variance, std: 0.0, gap: None }
 }

@@ -19,6 +19,7 @@ mod headline;
 mod hop_document;
 pub mod hop_figures;
 pub mod hop_file;
+mod hop_gap;
 mod hop_theta;
 pub mod kinds;
 pub mod model_file;

@@ -12,7 +12,7 @@ use crate::hop_theta::{Missing, SHARES, ThetaRequest, Told, by_levels, by_sampli
 use crate::orderings::read_text;
 use crate::rungs_hop_network;
 use crate::rungs_hop_species;
-use crate::rungs_model::read_structure;
+use crate::rungs_model::{Model, read_structure, sample_all};
 use crate::runner::Failure;
 use scalade_crystal::Structure;
 use scalade_hopping::gas::{
@@ -21,7 +21,7 @@ use scalade_hopping::gas::{
 use scalade_hopping::{Follow, HoppingError, exact_gas_transport};
 use scalade_lattice::LatticeError;
 use scalade_lattice::model::exact::{Levels, MOST_STATES_LOG2};
-use scalade_lattice::model::{Condition, PairModel, RunSettings, Variables, sample};
+use scalade_lattice::model::{Law, PairModel, RunSettings, Variables};
 use scalade_numerics::cpu_seconds;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -114,10 +114,11 @@ fn thermodynamic_factor(file: &HopFile, gas: &Gas, ions: usize) -> Result<Told, 
         return Ok(Ok(hard_core(concentration)));
     }
     let pairs = gas.pair_model()?;
-    let run = |mus: &[f64], precision: f64, most_moves: u64| {
-        let conditions: Vec<Condition> = mus.iter().map(|mu| Condition { kt: 1.0, mu: *mu }).collect();
+    let model = Model::Pairs(pairs.clone());
+    let run = |laws: &[Law], precision: f64, most_moves: u64| {
+        let points: Vec<(f64, Law)> = laws.iter().map(|law| (1.0, *law)).collect();
         let settings = RunSettings { precision, seed: file.seed, most_moves, ..RunSettings::default() };
-        sample(&pairs, &conditions, &settings).map_err(|e| lattice(&e))
+        sample_all(&model, &points, &settings).map_err(|e| lattice(&e))
     };
     // As far as the mean field reaches.
     let reach =

@@ -281,8 +281,8 @@ fn thermodynamic_factor(file: &HopFile, of: &Network, concentration: f64) -> Res
     }
     let (hamiltonian, scaled) = without_linear_part(of, concentration);
     let model = expansion_model(&hamiltonian, &scaled, of.grid.grid().dims())?;
-    let run = |mus: &[f64], precision: f64, most_moves: u64| {
-        let points: Vec<(f64, Law)> = mus.iter().map(|mu| (1.0, Law::SemiGrand { mu: *mu })).collect();
+    let run = |laws: &[Law], precision: f64, most_moves: u64| {
+        let points: Vec<(f64, Law)> = laws.iter().map(|law| (1.0, *law)).collect();
         let settings = RunSettings { precision, seed: file.seed, most_moves, ..RunSettings::default() };
         sample_all(&model, &points, &settings).map_err(|e| ScaladeError::input(e.to_string()))
     };

@@ -152,6 +152,17 @@ impl Levels {
         out
     }
 
+    /// ln Z of a fixed number of occupied sites, -F/kT, with the energies in kT; minus infinity for a number that no state has.
+    pub fn log_partition_of(&self, occupied: u32) -> f64 {
+        let some = || self.levels.iter().filter(|l| l.occupied == occupied);
+        let exponent = |l: &Level| (l.states as f64).ln() - l.energy;
+        let largest = some().map(exponent).fold(f64::NEG_INFINITY, f64::max);
+        if largest == f64::NEG_INFINITY {
+            return largest;
+        }
+        largest + some().map(|l| (exponent(l) - largest).exp()).sum::<f64>().ln()
+    }
+
     /// Averages with weights exp(-(E - mu N)/kT).
     pub fn at(&self, kt: f64, mu: f64) -> ExactAverages {
         let exponent = |l: &Level| (mu * f64::from(l.occupied) - l.energy) / kt + (l.states as f64).ln();
