@@ -92,6 +92,12 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
     let mut precision = (0.1 * request.standard_error).clamp(2e-4, 4e-3);
     // Doublings of the precision and halvings of the step.
     for round in 0..ROUNDS {
+        // An open box that does not come to terms may hold two phases.
+        if round == 1
+            && let Some(within) = hop_gap::look(request, run)?
+        {
+            return Ok(Ok(within));
+        }
         let points = run(&grand(&[mu - half, mu, mu + half]), precision, MOST_MOVES)?;
         if hop_gap::two_phases(&points, request.sites) {
             return hop_gap::within(request, run).map(Ok);
@@ -216,13 +222,12 @@ fn two_estimates(
     Ok((fluctuation, difference))
 }
 
-/// theta from all states of a small box with energies in kT. Where a box with one ion more or less is likelier on both sides, the ions separate: then from
-/// the free energies of these three.
+/// theta from all states of a small box with energies in kT, which the surroundings change by `reach` at most; that of a box that separates, if it does.
 pub(crate) fn by_levels(levels: &Levels, concentration: f64, reach: f64) -> Factor {
-    if let Some(within) = hop_gap::from_levels(levels, concentration) {
+    if let Some(within) = hop_gap::from_levels(levels, concentration, reach) {
         return within;
     }
-    let (mut low, mut high) = (-reach, reach);
+    let (mut low, mut high) = (-100.0 - 4.0 * reach, 100.0 + 4.0 * reach);
     for _ in 0..200 {
         let mu = 0.5 * (low + high);
         if levels.at(1.0, mu).concentration < concentration {

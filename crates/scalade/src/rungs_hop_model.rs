@@ -83,6 +83,11 @@ impl Gas {
         Ok(Self { model, cell, size: file.size.clone(), pairs: pairs.to_vec(), span, name, from_file })
     }
 
+    /// What the surroundings do to the energy of a site at most, kT: as far as the mean field reaches.
+    fn reach(&self, pairs: &PairModel) -> f64 {
+        self.pairs.iter().zip(pairs.shells()).map(|(j, s)| j.abs() * s.neighbours[0].len() as f64).sum()
+    }
+
     /// The model of the lattice rung for the same box.
     fn pair_model(&self) -> Result<PairModel, ScaladeError> {
         let mut dims = [1; 3];
@@ -120,9 +125,7 @@ fn thermodynamic_factor(file: &HopFile, gas: &Gas, ions: usize) -> Result<Told, 
         let settings = RunSettings { precision, seed: file.seed, most_moves, ..RunSettings::default() };
         sample_all(&model, &points, &settings).map_err(|e| lattice(&e))
     };
-    // As far as the mean field reaches.
-    let reach =
-        gas.pairs.iter().zip(pairs.shells()).map(|(j, s)| j.abs() * s.neighbours[0].len() as f64).sum();
+    let reach = gas.reach(&pairs);
     let sites = gas.model.sites();
     let request = ThetaRequest { concentration, reach, sites, standard_error: file.standard_error };
     by_sampling(&request, &run)
@@ -138,8 +141,9 @@ fn exact_factor(gas: &Gas, ions: usize) -> Result<Told, ScaladeError> {
     if sites > MOST_STATES_LOG2 {
         return Ok(Err(too_many_states(sites, MOST_STATES_LOG2)));
     }
-    let levels = Levels::enumerate(&gas.pair_model()?).map_err(|e| lattice(&e))?;
-    Ok(Ok(by_levels(&levels, concentration, 1e3)))
+    let pairs = gas.pair_model()?;
+    let levels = Levels::enumerate(&pairs).map_err(|e| lattice(&e))?;
+    Ok(Ok(by_levels(&levels, concentration, gas.reach(&pairs))))
 }
 
 pub(crate) fn too_many_states(sites: usize, limit_log2: usize) -> Missing {

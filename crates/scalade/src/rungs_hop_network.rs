@@ -309,9 +309,9 @@ fn exact_factor(of: &Network, concentration: f64) -> Result<Told, ScaladeError> 
         .iter()
         .skip(1)
         .zip(&of.hamiltonian.orbits)
-        .map(|(c, o)| 4.0 * c.abs() * (o.order * o.clusters.len()) as f64)
+        .map(|(c, o)| 2.0 * c.abs() * (o.order * o.clusters.len()) as f64)
         .sum();
-    Ok(Ok(by_levels(&levels, concentration, 100.0 + widest)))
+    Ok(Ok(by_levels(&levels, concentration, widest)))
 }
 
 fn header(file: &HopFile, of: &Network, ions: usize) -> Value {
