@@ -81,6 +81,7 @@ fn expansion(step: [i32; 3], seeds: &[(&[[i32; 3]], f64)], constant_ev: f64) -> 
         orbits,
         coefficients_ev,
         samples_ev: Vec::new(),
+        attempt_frequency: None,
     };
     out.check().unwrap();
     out
@@ -116,7 +117,12 @@ fn network(kinds: &[LocalExpansion], dims: [usize; 3]) -> GridNetwork {
     let kinds: Vec<EventKind<'_>> = kinds
         .iter()
         .zip([1.0, 0.4])
-        .map(|(e, attempts)| EventKind { expansion: e, coefficients_ev: &e.coefficients_ev, attempts })
+        .map(|(e, attempts)| EventKind {
+            expansion: e,
+            coefficients_ev: &e.coefficients_ev,
+            attempts,
+            ln_attempts: None,
+        })
         .collect();
     let h = energies();
     let network = HopNetwork::from_events(h.lattice_angstrom, h.basis_fractional, &kinds).unwrap();
@@ -280,7 +286,12 @@ fn events_that_a_lattice_of_ions_cannot_have_are_named() {
     let said = |lattice: [[f64; 3]; 3], basis: Vec<[f64; 3]>, kinds: &[&LocalExpansion]| {
         let kinds: Vec<EventKind<'_>> = kinds
             .iter()
-            .map(|e| EventKind { expansion: e, coefficients_ev: &e.coefficients_ev, attempts: 1.0 })
+            .map(|e| EventKind {
+                expansion: e,
+                coefficients_ev: &e.coefficients_ev,
+                attempts: 1.0,
+                ln_attempts: None,
+            })
             .collect();
         HopNetwork::from_events(lattice, basis, &kinds).unwrap_err().to_string()
     };
@@ -298,10 +309,14 @@ fn events_that_a_lattice_of_ions_cannot_have_are_named() {
     born.orbits.clear();
     born.coefficients_ev.truncate(1);
     assert!(said(h.lattice_angstrom, vec![[0.0; 3]], &[&born]).contains("number of ions would change"));
-    let attempts =
-        [EventKind { expansion: &edges, coefficients_ev: &edges.coefficients_ev, attempts: f64::NAN }];
+    let attempts = [EventKind {
+        expansion: &edges,
+        coefficients_ev: &edges.coefficients_ev,
+        attempts: f64::NAN,
+        ln_attempts: None,
+    }];
     assert!(HopNetwork::from_events(h.lattice_angstrom, vec![[0.0; 3]], &attempts).is_err());
-    let few = [EventKind { expansion: &edges, coefficients_ev: &[0.1], attempts: 1.0 }];
+    let few = [EventKind { expansion: &edges, coefficients_ev: &[0.1], attempts: 1.0, ln_attempts: None }];
     assert!(HopNetwork::from_events(h.lattice_angstrom, vec![[0.0; 3]], &few).is_err());
 }
 
