@@ -1,6 +1,6 @@
 //! Attempt frequencies that depend on the surroundings, from the images of hops (`barriers`) to transport (`hop`), from outside.
 
-#![allow(clippy::unwrap_used, reason = "the helpers of a test fail with it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the helpers of a test fail with it")]
 
 mod common;
 
