@@ -532,7 +532,7 @@ pub struct Solving {
 #[derive(Clone, Debug, Args)]
 pub struct HopImages {
     /// Images of the hops with energies. Frames with one value of the key hop (or path, id) are the images of one hop, in order; state=initial, saddle and
-    /// final name its ends and its saddle, else they are the first, the last and the highest image.
+    /// final name its ends and its saddle, else they are the first, the last and the highest image. attempt_frequency_THz on an image of every hop is expanded too.
     #[arg(required = true, num_args = 1..)]
     pub images: Vec<PathBuf>,
     /// TOML file of the primitive cell: what may stand on each site.

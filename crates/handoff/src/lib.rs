@@ -24,7 +24,7 @@ pub use electrode::{
 pub use error::HandoffError;
 pub use lattice_energy::{Bond, LatticeEnergy};
 pub use lattice_hamiltonian::{ClusterOrbit, LatticeHamiltonian};
-pub use local_expansion::{LocalEvent, LocalExpansion, Parity, SiteMap, SpeciesChange};
+pub use local_expansion::{LocalEvent, LocalExpansion, LocalFrequencies, Parity, SiteMap, SpeciesChange};
 pub use species_hamiltonian::{FunctionOrbit, SiteFactor, SpeciesHamiltonian, SpeciesSite, VACANT};
 pub use tensor::SymmetricTensor;
 pub use thermodynamic_factor::{ThermodynamicFactor, ThermodynamicFactorTable};

@@ -255,6 +255,23 @@ pub struct LocalExpansion {
     /// Posterior samples, each like `coefficients_ev`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub samples_ev: Vec<Vec<f64>>,
+    /// The attempt frequency about the event, where it was computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt_frequency: Option<LocalFrequencies>,
+}
+
+/// The attempt frequency nu of an event as a function of the species around it: ln(nu/Hz) on the orbits of the [`LocalExpansion`] that holds it.
+///
+/// An event and its reverse share orbits and coefficients where the parity is even, and with them nu: their rates differ by the energies of the ends alone,
+/// so that they obey detailed balance.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LocalFrequencies {
+    /// Best coefficients like those of the expansion (the constant, then one for the mean of each orbit), of ln(nu/Hz).
+    pub coefficients_ln_hz: Vec<f64>,
+    /// Posterior samples, one for each of the expansion.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples_ln_hz: Vec<Vec<f64>>,
 }
 
 fn far(site: LatticeSite) -> bool {
@@ -293,6 +310,28 @@ impl LocalExpansion {
     /// The property (eV) at the prototype with the best coefficients; see [`LocalEvent::value_ev`].
     pub fn value(&self, species: impl Fn(LatticeSite) -> usize) -> f64 {
         value(&self.orbits, &self.sites, &self.coefficients_ev, species)
+    }
+
+    /// Lower and upper bound of an expansion on these orbits with the given coefficients, whatever the species are: from the largest magnitude of every site
+    /// function. Not a number where the coefficients or the functions do not fit.
+    pub fn bounds(&self, coefficients: &[f64]) -> [f64; 2] {
+        let Some((constant, rest)) = coefficients.split_first() else { return [f64::NAN; 2] };
+        if rest.len() != self.orbits.len() {
+            return [f64::NAN; 2];
+        }
+        let largest = |f: &SiteFactor| {
+            let functions = self.sites.get(f.site.basis).map(|s| &s.functions);
+            let values = functions.and_then(|list| list.get(f.function.wrapping_sub(1)));
+            values.map_or(f64::NAN, |v| v.iter().fold(0.0, |m: f64, x| m.max(x.abs())))
+        };
+        let mean = |orbit: &FunctionOrbit| {
+            let product = |term: &Vec<SiteFactor>| term.iter().map(largest).product::<f64>();
+            orbit.terms.iter().map(product).sum::<f64>() / orbit.terms.len() as f64
+        };
+        // What is not there adds nothing, however large its functions are.
+        let acting = self.orbits.iter().zip(rest).filter(|o| *o.1 != 0.0);
+        let reach: f64 = acting.map(|(orbit, c)| c.abs() * mean(orbit)).sum();
+        [constant - reach, constant + reach]
     }
 
     /// Every event of a primitive cell that symmetry makes of the prototype, each once (with its reverse if the property is even), with its own terms: the
@@ -409,6 +448,16 @@ impl LocalExpansion {
             length("coefficients of a sample", self.orbits.len() + 1, sample.len())?;
             finite("coefficients of a sample", sample)?;
         }
+        if let Some(own) = &self.attempt_frequency {
+            let expected = self.orbits.len() + 1;
+            length("coefficients of the attempt frequency", expected, own.coefficients_ln_hz.len())?;
+            finite("coefficients of the attempt frequency", &own.coefficients_ln_hz)?;
+            length("samples of the attempt frequency", self.samples_ev.len(), own.samples_ln_hz.len())?;
+            for sample in &own.samples_ln_hz {
+                length("coefficients of a sample of the attempt frequency", expected, sample.len())?;
+                finite("coefficients of a sample of the attempt frequency", sample)?;
+            }
+        }
         let held: BTreeSet<LatticeSite> = self.event.iter().map(|c| c.site).collect();
         let group = stabiliser(&maps, &self.event, self.parity);
         let mut seen = BTreeSet::new();
@@ -518,6 +567,7 @@ mod tests {
             ],
             coefficients_ev: vec![0.5, 0.1, 0.02],
             samples_ev: vec![vec![0.4, 0.2, 0.03]],
+            attempt_frequency: None,
         }
     }
 
@@ -534,6 +584,36 @@ mod tests {
         let text = serde_json::to_string(&expansion).unwrap();
         assert_eq!(serde_json::from_str::<LocalExpansion>(&text).unwrap(), expansion);
         assert!(serde_json::from_str::<LocalExpansion>(&text.replace("\"even\"", "\"odd\"")).is_err());
+    }
+
+    #[test]
+    fn frequencies_stand_beside_the_activation_where_there_are_any() {
+        // A file without them neither gains nor needs a field.
+        assert!(!serde_json::to_string(&chain()).unwrap().contains("attempt_frequency"));
+        let mut expansion = chain();
+        expansion.attempt_frequency = Some(LocalFrequencies {
+            coefficients_ln_hz: vec![30.0, 0.5, -0.25],
+            samples_ln_hz: vec![vec![29.0, 0.0, 0.0]],
+        });
+        expansion.check().unwrap();
+        let text = serde_json::to_string(&expansion).unwrap();
+        assert_eq!(serde_json::from_str::<LocalExpansion>(&text).unwrap(), expansion);
+        assert!(serde_json::from_str::<LocalExpansion>(&text.replace("samples_ln_hz", "samples")).is_err());
+        assert_eq!(expansion.bounds(&[30.0, 0.5, -0.25]), [29.25, 30.75]);
+        assert!(expansion.bounds(&[30.0]).iter().chain(&expansion.bounds(&[])).all(|b| b.is_nan()));
+        type Change = fn(&mut LocalFrequencies);
+        let changes: [Change; 5] = [
+            |f| _ = f.coefficients_ln_hz.pop(),
+            |f| f.coefficients_ln_hz[1] = f64::NAN,
+            |f| f.samples_ln_hz.clear(),
+            |f| _ = f.samples_ln_hz[0].pop(),
+            |f| f.samples_ln_hz[0][0] = f64::INFINITY,
+        ];
+        for (n, change) in changes.iter().enumerate() {
+            let mut broken = expansion.clone();
+            broken.attempt_frequency.as_mut().map(change).unwrap();
+            assert!(broken.check().is_err(), "change {n}");
+        }
     }
 
     #[test]

@@ -280,7 +280,7 @@ fn shifted(site: LatticeSite, by: [i32; 3], times: i32) -> LatticeSite {
 /// Local part of a rate for one pattern.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LocalEntry {
-    /// m e^(-E_KRA/kT).
+    /// m e^(-E_KRA/kT), with m the number of paths times the attempt frequency in units of that of the run (the pattern's part of both).
     pub activation: f64,
     /// e^(2C/kT), the part of C that depends on the pattern alone.
     pub coupling: f64,
@@ -303,6 +303,8 @@ pub(crate) struct LocalTable {
     pub outer: Option<OuterTerms>,
     /// Terms of the bond's own activation that do.
     pub outer_activation: Option<OuterTerms>,
+    /// Terms of the logarithm of the bond's own attempt frequency that do.
+    pub outer_attempts: Option<OuterTerms>,
     /// Surroundings that count in n but are not in the pattern: weights and indices `[cell][k]`.
     pub outer_count: Option<(Vec<u32>, Vec<u32>)>,
     /// Slopes for them by mechanism: eV per count.
@@ -360,7 +362,10 @@ impl LocalTable {
     /// Whether a rate depends on sites beyond the pattern.
     #[inline]
     pub fn reaches_out(&self) -> bool {
-        self.outer.is_some() || self.outer_activation.is_some() || self.outer_count.is_some()
+        self.outer.is_some()
+            || self.outer_activation.is_some()
+            || self.outer_attempts.is_some()
+            || self.outer_count.is_some()
     }
 
     /// e^(2C/kT) of the outer terms for a bond from `cell`.
@@ -371,6 +376,11 @@ impl LocalTable {
     /// e^(-E/kT) of the outer terms of the bond's own activation.
     pub fn outer_activation(&self, cell: usize, occupied: impl Fn(u32) -> u8) -> f64 {
         self.outer_activation.as_ref().map_or(1.0, |outer| outer.product(cell, occupied))
+    }
+
+    /// What the outer terms make of the bond's own attempt frequency.
+    pub fn outer_attempts(&self, cell: usize, occupied: impl Fn(u32) -> u8) -> f64 {
+        self.outer_attempts.as_ref().map_or(1.0, |outer| outer.product(cell, occupied))
     }
 
     /// The count of the outer surroundings for a bond from `cell`.
@@ -541,9 +551,11 @@ fn local_table(
     }
     let coupling = coupling_terms(network, kind, seen);
     let activation = reduced(&bond.activation.terms, grid);
+    let attempts = reduced(&bond.activation.attempt_terms, grid);
     // Strongest terms first: they are the ones the pattern should hold. C counts twice in the exponent.
     let mut strongest: Vec<(&Term, f64)> = coupling.iter().map(|t| (t, 2.0 * t.1.abs())).collect();
     strongest.extend(activation.iter().map(|t| (t, t.1.abs())));
+    strongest.extend(attempts.iter().map(|t| (t, thermal_ev * t.1.abs())));
     strongest.sort_by(|a, b| b.1.total_cmp(&a.1));
     for ((sites, _), _) in strongest {
         let fresh = sites.iter().filter(|s| !roles.contains_key(&index(**s))).count();
@@ -559,6 +571,7 @@ fn local_table(
         roles: roles.into_values().collect(),
         coupling: Divided::new(coupling, bit),
         activation: Divided::new(activation, bit),
+        attempts: Divided::new(attempts, bit),
         outer_count,
     };
     Ok(fill(network, kind, model, thermal_ev, &parts))
@@ -581,6 +594,8 @@ struct Parts {
     roles: Vec<(LatticeSite, Role)>,
     coupling: Divided,
     activation: Divided,
+    /// Of the logarithm of the attempt frequency.
+    attempts: Divided,
     /// Surroundings beyond the pattern, with their weights.
     outer_count: Vec<(LatticeSite, u32)>,
 }
@@ -593,8 +608,9 @@ fn fill(
     parts: &Parts,
 ) -> (LocalTable, Vec<Pattern>) {
     let bond = &network.network().bonds()[kind];
-    let Parts { roles, coupling, activation, outer_count } = parts;
-    let outer_bound = (2.0 * coupling.outer_bound() + activation.outer_bound()) / thermal_ev;
+    let Parts { roles, coupling, activation, attempts, outer_count } = parts;
+    let outer_bound =
+        (2.0 * coupling.outer_bound() + activation.outer_bound()) / thermal_ev + attempts.outer_bound();
     let outer_max: u32 = outer_count.iter().map(|o| o.1).sum();
     let outer = |of: &Divided, scale: f64| {
         (!of.outer.is_empty()).then(|| OuterTerms::new(network, bond.from, &of.outer, scale))
@@ -606,7 +622,7 @@ fn fill(
             let count: u32 = roles.iter().enumerate().filter(|r| bit(r.0)).map(|r| r.1.1.weight).sum();
             let local = model.barrier(vacant, count);
             let kra_ev = local.kra_ev + bond.activation.constant_ev + activation.inner(pattern);
-            let paths = local.paths * bond.activation.attempts;
+            let paths = local.paths * bond.activation.attempts * attempts.inner(pattern).exp();
             let c = coupling.inner(pattern);
             let slope = model.law(local.mechanism).slope_ev;
             let count_bound = (-slope * f64::from(outer_max) / thermal_ev).max(0.0);
@@ -627,6 +643,7 @@ fn fill(
         start: 0,
         outer: outer(coupling, 2.0 / thermal_ev),
         outer_activation: outer(activation, -1.0 / thermal_ev),
+        outer_attempts: outer(attempts, 1.0),
         outer_count: (!outer_count.is_empty()).then(|| {
             let sites: Vec<LatticeSite> = outer_count.iter().map(|o| o.0).collect();
             let weights = outer_count.iter().map(|o| o.1).collect();

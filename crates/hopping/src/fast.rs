@@ -411,12 +411,15 @@ impl<'a> FastEngine<'a> {
         let table = &self.compiled.tables[usize::from(self.filing.bonds[bond].kind)];
         let entry = &self.compiled.entries[self.filing.bonds[bond].entry as usize];
         let mut x = self.sites[a as usize].weight * self.sites[b as usize].weight * entry.coupling;
-        let mut activation = entry.activation;
+        let (mut activation, mut paths) = (entry.activation, entry.paths);
         if table.reaches_out() {
             let cell = bond / self.network.types();
             let occupied = |s: u32| self.sites[s as usize].occupied;
             x *= table.outer_coupling(cell, occupied);
             activation *= table.outer_activation(cell, occupied);
+            let attempts = table.outer_attempts(cell, occupied);
+            activation *= attempts;
+            paths *= attempts;
             let count = table.outer_occupied(cell, occupied);
             if count > 0 {
                 let slope = table.slopes_ev[usize::from(entry.tsh)];
@@ -424,7 +427,7 @@ impl<'a> FastEngine<'a> {
             }
         }
         let bare = activation * x;
-        let limit = entry.paths * if x < 1.0 { x * x } else { 1.0 };
+        let limit = paths * if x < 1.0 { x * x } else { 1.0 };
         LocalRate { rate: bare.min(limit), x, without_barrier: bare > limit }
     }
 

@@ -3,6 +3,9 @@
 //! A local cluster expansion ([`LocalExpansion`]) tells E_KRA of one event of the crystal as a sum of products of site functions around it; its symmetry
 //! images are the hops of one kind. Where every site is held by one ion or empty, the expansion of a bond becomes
 //! E_KRA = constant + sum_t c_t prod_(s in t) sigma_s with sigma = +1 (occupied) or -1 (vacant): see [`scalade_handoff::one_ion`].
+//!
+//! The attempt frequency of a kind of hops may have an expansion of its logarithm on the same orbits. A bond has it whichever way it is crossed, so that
+//! forward and backward rate keep the ratio exp(-dE/kT); nor does it take part in the rule for missing barriers (see [`crate::rates`]), which is one of energies.
 
 use crate::network::{HopBond, HopNetwork, shifted};
 use crate::{HoppingError, error::exceeds};
@@ -18,6 +21,8 @@ const SAME_POSITION: f64 = 1e-3;
 const SAME_LATTICE: f64 = 1e-4;
 /// Most terms of a bond.
 const MOST_TERMS: usize = 4096;
+/// Largest magnitude of the logarithm of what surroundings do to an attempt frequency: rates must fit a double.
+const MOST_LN_ATTEMPTS: f64 = 250.0;
 
 /// Activation that a bond has of its own, beside the laws that all bonds share.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,13 +31,23 @@ pub struct BondActivation {
     pub constant_ev: f64,
     /// Products of spins (sites relative to the cell of the bond's first end, none of them an end) with their coefficients, eV.
     pub terms: Vec<(Vec<LatticeSite>, f64)>,
-    /// Attempt frequency of the bond in units of that of the run.
+    /// Attempt frequency of the bond in units of that of the run, but for what follows.
     pub attempts: f64,
+    /// Products of spins like `terms` with their coefficients in the logarithm of the attempt frequency. Empty where it is the same in all surroundings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempt_terms: Vec<(Vec<LatticeSite>, f64)>,
+}
+
+impl BondActivation {
+    /// Sites on which the activation or the attempt frequency depends.
+    pub(crate) fn sites(&self) -> impl Iterator<Item = &LatticeSite> {
+        self.terms.iter().chain(&self.attempt_terms).flat_map(|t| &t.0)
+    }
 }
 
 impl Default for BondActivation {
     fn default() -> Self {
-        Self { constant_ev: 0.0, terms: Vec::new(), attempts: 1.0 }
+        Self { constant_ev: 0.0, terms: Vec::new(), attempts: 1.0, attempt_terms: Vec::new() }
     }
 }
 
@@ -43,8 +58,10 @@ pub struct EventKind<'a> {
     pub expansion: &'a LocalExpansion,
     /// Its coefficients: the best ones or a sample, eV.
     pub coefficients_ev: &'a [f64],
-    /// Their attempt frequency in units of that of the run.
+    /// Their attempt frequency in units of that of the run, but for what follows.
     pub attempts: f64,
+    /// Coefficients, on the orbits of the expansion, of the logarithm of a factor of the attempt frequency that depends on the surroundings; none if it does not.
+    pub ln_attempts: Option<&'a [f64]>,
 }
 
 /// What a sublattice of a local expansion is on the lattice of the ions.
@@ -171,10 +188,8 @@ fn bond(
     let fractional: [f64; 3] =
         std::array::from_fn(|k| f64::from(to.cell[k]) + basis[to.basis][k] - basis[a.basis][k]);
     let activation = activation(kind, homes, event, origin)?;
-    for (sites, _) in &activation.terms {
-        if sites.iter().any(|s| *s == to || *s == LatticeSite { cell: [0; 3], basis: a.basis }) {
-            return Err("a cluster of its surroundings holds a site of the hop".into());
-        }
+    if activation.sites().any(|s| *s == to || *s == LatticeSite { cell: [0; 3], basis: a.basis }) {
+        return Err("a cluster of its surroundings holds a site of the hop".into());
     }
     Ok(HopBond {
         from: a.basis,
@@ -186,14 +201,41 @@ fn bond(
     })
 }
 
-/// The expansion of an event in products of spins.
+/// The expansions of an event in products of spins.
 fn activation(
     kind: &EventKind<'_>,
     homes: &BTreeMap<usize, Home>,
     event: &LocalEvent,
     origin: [i32; 3],
 ) -> Result<BondActivation, String> {
-    let Some((constant, rest)) = kind.coefficients_ev.split_first() else {
+    let (constant_ev, terms) = in_spins(kind, kind.coefficients_ev, homes, event, origin)?;
+    let mut out = BondActivation { constant_ev, terms, attempts: kind.attempts, attempt_terms: Vec::new() };
+    if let Some(coefficients) = kind.ln_attempts {
+        let (constant, terms) = in_spins(kind, coefficients, homes, event, origin)?;
+        let reach = constant.abs() + terms.iter().map(|t| t.1.abs()).sum::<f64>();
+        if exceeds(reach, MOST_LN_ATTEMPTS) {
+            return Err(format!(
+                "its attempt frequencies in different surroundings may differ by factors of e^{reach:.0} from that of its kind; e^{MOST_LN_ATTEMPTS:.0} is the most"
+            ));
+        }
+        out.attempts *= constant.exp();
+        out.attempt_terms = terms;
+    }
+    Ok(out)
+}
+
+/// Products of spins with their coefficients.
+type SpinTerms = Vec<(Vec<LatticeSite>, f64)>;
+
+/// An expansion on the orbits of an event: its constant and its products of spins.
+fn in_spins(
+    kind: &EventKind<'_>,
+    coefficients: &[f64],
+    homes: &BTreeMap<usize, Home>,
+    event: &LocalEvent,
+    origin: [i32; 3],
+) -> Result<(f64, SpinTerms), String> {
+    let Some((constant, rest)) = coefficients.split_first() else {
         return Err("it has no coefficients".into());
     };
     if rest.len() != event.orbits.len() {
@@ -219,10 +261,10 @@ fn activation(
             }
         }
     }
-    let constant_ev = sums.remove(&Vec::new()).unwrap_or(0.0);
-    let terms: Vec<(Vec<LatticeSite>, f64)> = sums.into_iter().filter(|t| t.1 != 0.0).collect();
+    let constant = sums.remove(&Vec::new()).unwrap_or(0.0);
+    let terms: SpinTerms = sums.into_iter().filter(|t| t.1 != 0.0).collect();
     if terms.len() > MOST_TERMS {
         return Err(format!("{} products of spins around a hop; {MOST_TERMS} are the most", terms.len()));
     }
-    Ok(BondActivation { constant_ev, terms, attempts: kind.attempts })
+    Ok((constant, terms))
 }

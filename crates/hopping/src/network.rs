@@ -312,7 +312,7 @@ impl GridNetwork {
             let end = grid.offset(bond.from, bond.to);
             let reversed = LatticeSite { cell: bond.to.cell.map(|c| -c), basis: bond.from };
             let back = grid.offset(bond.to.basis, reversed);
-            let mut around = bond.activation.terms.iter().flat_map(|t| &t.0);
+            let mut around = bond.activation.sites();
             let meets = around.any(|s| [bond.from, end].contains(&grid.offset(bond.from, *s)));
             let twice = !pairs.insert((bond.from, end)) || !pairs.insert((bond.to.basis, back));
             if end == bond.from || twice || meets {
@@ -378,13 +378,28 @@ impl GridNetwork {
 
     /// Activation that a bond has of its own (see [`BondActivation`]), eV, by straight summation.
     pub fn own_activation_ev(&self, bond: usize, occupied: impl Fn(usize) -> bool) -> f64 {
-        let (cell, kind) = (bond / self.types(), bond % self.types());
-        let bond = &self.network.bonds[kind];
-        let start = cell * self.grid.basis() + bond.from;
+        let own = &self.network.bonds[bond % self.types()].activation;
+        own.constant_ev + self.sum_of_terms(bond, &own.terms, occupied)
+    }
+
+    /// Attempt frequency of a bond in units of that of the run, by straight summation.
+    pub fn own_attempts(&self, bond: usize, occupied: impl Fn(usize) -> bool) -> f64 {
+        let own = &self.network.bonds[bond % self.types()].activation;
+        if own.attempt_terms.is_empty() {
+            return own.attempts;
+        }
+        own.attempts * self.sum_of_terms(bond, &own.attempt_terms, occupied).exp()
+    }
+
+    fn sum_of_terms(
+        &self,
+        bond: usize,
+        terms: &[(Vec<LatticeSite>, f64)],
+        occupied: impl Fn(usize) -> bool,
+    ) -> f64 {
+        let start = bond / self.types() * self.grid.basis() + self.network.bonds[bond % self.types()].from;
         let spin = |s: &LatticeSite| if occupied(self.grid.offset(start, *s)) { 1.0 } else { -1.0 };
-        let terms =
-            bond.activation.terms.iter().map(|(sites, c)| c * sites.iter().map(spin).product::<f64>());
-        bond.activation.constant_ev + terms.sum::<f64>()
+        terms.iter().map(|(sites, c)| c * sites.iter().map(spin).product::<f64>()).sum()
     }
 
     /// Vacant common neighbours of a bond.

@@ -184,7 +184,7 @@ pub(crate) fn local_barrier(
     let mut local =
         model.barrier(network.vacant_common(bond, occupied), network.occupied_surroundings(bond, occupied));
     local.kra_ev += network.own_activation_ev(bond, occupied);
-    local.paths *= network.network().bonds()[bond % network.types()].activation.attempts;
+    local.paths *= network.own_attempts(bond, occupied);
     local
 }
 

@@ -11,7 +11,8 @@ use scalade_handoff::{
 use scalade_hopping::synthetic::{PairEnergy, lattice_gas};
 use scalade_hopping::{
     Budget, Engine, EventKind, FastEngine, Follow, GridNetwork, HopNetwork, KraModel, RateParameters,
-    Tracked, TransportRequest, bond_rate, exact_transport, random_occupation, transport_point,
+    Tracked, TransportRequest, audit_detailed_balance, bond_rate, exact_transport, random_occupation,
+    transport_point,
 };
 use scalade_numerics::Philox;
 use std::collections::BTreeSet;
@@ -81,6 +82,7 @@ fn expansion(step: [i32; 3], seeds: &[(&[[i32; 3]], f64)], constant_ev: f64) -> 
         orbits,
         coefficients_ev,
         samples_ev: Vec::new(),
+        attempt_frequency: None,
     };
     out.check().unwrap();
     out
@@ -113,10 +115,24 @@ fn energies() -> LatticeHamiltonian {
 }
 
 fn network(kinds: &[LocalExpansion], dims: [usize; 3]) -> GridNetwork {
+    network_with(kinds, &[None, None], dims)
+}
+
+fn network_with(
+    kinds: &[LocalExpansion],
+    ln_attempts: &[Option<Vec<f64>>; 2],
+    dims: [usize; 3],
+) -> GridNetwork {
     let kinds: Vec<EventKind<'_>> = kinds
         .iter()
         .zip([1.0, 0.4])
-        .map(|(e, attempts)| EventKind { expansion: e, coefficients_ev: &e.coefficients_ev, attempts })
+        .zip(ln_attempts)
+        .map(|((e, attempts), ln_attempts)| EventKind {
+            expansion: e,
+            coefficients_ev: &e.coefficients_ev,
+            attempts,
+            ln_attempts: ln_attempts.as_deref(),
+        })
         .collect();
     let h = energies();
     let network = HopNetwork::from_events(h.lattice_angstrom, h.basis_fractional, &kinds).unwrap();
@@ -195,16 +211,116 @@ fn rates_of_the_fast_engine_equal_the_reference_along_a_trajectory() {
     assert!(without_barrier > 0, "the rule for missing barriers was never met");
 }
 
+/// Coefficients of the logarithms of attempt frequencies, for both kinds.
+fn frequencies() -> [Option<Vec<f64>>; 2] {
+    [Some(vec![0.3, 0.6, -0.9, 0.4, 1.1, -0.5, 0.8]), Some(vec![-0.2, 0.7, -1.2])]
+}
+
+/// Frequencies of the surroundings by straight summation over the events, and the rates of the fast engine with them: those of patterns, of sites beyond, and
+/// under the rule for missing barriers, in which they take no part.
+#[test]
+fn rates_have_the_frequencies_of_their_surroundings() {
+    let h = energies();
+    let mut without_barrier = 0;
+    for lower_ev in [0.0, 0.38] {
+        let mut kinds = two_kinds();
+        for kind in &mut kinds {
+            kind.coefficients_ev[0] -= lower_ev;
+        }
+        let grid = network_with(&kinds, &frequencies(), [5, 4, 6]);
+        let start = random_occupation(120, 60, &mut Philox::new(1, 2, 3)).unwrap();
+        let rng = Philox::new(5, 0, 0);
+        let mut fast =
+            FastEngine::new(&grid, &h, &h.coefficients_ev, &nothing(), &WARM, &start, rng).unwrap();
+        for _ in 0..10 {
+            let occupied = fast.occupation();
+            let mut energy =
+                LatticeEnergy::new(&h, &h.coefficients_ev, *grid.grid(), &grid.network().directed()).unwrap();
+            energy.set_occupation(&occupied).unwrap();
+            let rates = fast.rates_hz();
+            let mut compared = 0;
+            for ((expansion, own), attempts) in kinds.iter().zip(frequencies()).zip([1.0, 0.4]) {
+                for event in expansion.events().unwrap() {
+                    for cell in 0..grid.grid().cells() {
+                        let at = grid.grid().site(cell).cell;
+                        let index = |s: LatticeSite| {
+                            let cell = std::array::from_fn(|a| s.cell[a] + at[a]);
+                            grid.grid().index(LatticeSite { cell, ..s })
+                        };
+                        let species = |s: LatticeSite| usize::from(occupied[index(s)]);
+                        let sum = |c: &[f64]| event.value_ev(&expansion.sites, c, species);
+                        let ends: BTreeSet<u32> =
+                            event.changes.iter().map(|c| index(c.site) as u32).collect();
+                        let same = |e: &[u32; 2]| e.iter().copied().collect::<BTreeSet<u32>>() == ends;
+                        let bond = grid.ends().iter().position(same).unwrap();
+                        let Some((.., delta)) = bond_rate(&grid, &energy, &nothing(), &WARM, bond) else {
+                            assert_eq!(rates[bond], 0.0);
+                            continue;
+                        };
+                        let barrier = (sum(&expansion.coefficients_ev) + 0.5 * delta).max(delta).max(0.0);
+                        let frequency = 1e13 * attempts * sum(own.as_ref().unwrap()).exp();
+                        let want = frequency * (-barrier / WARM.thermal_energy_ev()).exp();
+                        let got = rates[bond];
+                        assert!((got / want - 1.0).abs() < 1e-9, "bond {bond}: {got:e} {want:e}");
+                        compared += 1;
+                    }
+                }
+            }
+            assert!(compared > 100);
+            fast.run_hops(50).unwrap();
+        }
+        assert!(fast.resync().unwrap() < 1e-10);
+        without_barrier += fast.trajectory().without_barrier;
+        let gap = audit_detailed_balance(
+            &grid,
+            &{
+                let mut energy =
+                    LatticeEnergy::new(&h, &h.coefficients_ev, *grid.grid(), &grid.network().directed())
+                        .unwrap();
+                energy.set_occupation(&fast.occupation()).unwrap();
+                energy
+            },
+            &nothing(),
+            &WARM,
+            200,
+            &mut Philox::new(2, 2, 2),
+        )
+        .unwrap();
+        assert!(gap < 1e-10, "{gap}");
+    }
+    assert!(without_barrier > 0, "the rule for missing barriers was never met");
+    let wild = [Some(vec![0.3, 600.0, -0.9, 0.4, 1.1, -0.5, 0.8]), None];
+    let of = |(expansion, ln): (_, &'_ Option<Vec<f64>>)| -> String {
+        let expansion: &LocalExpansion = expansion;
+        let kinds = [EventKind {
+            expansion,
+            coefficients_ev: &expansion.coefficients_ev,
+            attempts: 1.0,
+            ln_attempts: ln.as_deref(),
+        }];
+        HopNetwork::from_events(h.lattice_angstrom, vec![[0.0; 3]], &kinds).unwrap_err().to_string()
+    };
+    let [edges, _] = two_kinds();
+    assert!(of((&edges, &wild[0])).contains("attempt frequencies in different surroundings"));
+    assert!(of((&edges, &Some(vec![0.1]))).contains("coefficients"));
+}
+
 /// Mean activation of hops as the engine tells it, against the one summed over the bonds in each state.
 #[test]
 fn activations_told_are_those_of_the_hops_made() {
     let (kinds, h) = (two_kinds(), energies());
-    let grid = network(&kinds, [4, 4, 4]);
+    // Attempt frequencies are no part of them.
+    for own in [[None, None], frequencies()] {
+        told_activations(&network_with(&kinds, &own, [4, 4, 4]), &h);
+    }
+}
+
+fn told_activations(grid: &GridNetwork, h: &LatticeHamiltonian) {
     let start = random_occupation(64, 30, &mut Philox::new(1, 2, 3)).unwrap();
     let rng = Philox::new(6, 0, 0);
-    let mut fast = FastEngine::new(&grid, &h, &h.coefficients_ev, &nothing(), &WARM, &start, rng).unwrap();
+    let mut fast = FastEngine::new(grid, h, &h.coefficients_ev, &nothing(), &WARM, &start, rng).unwrap();
     let mut energy =
-        LatticeEnergy::new(&h, &h.coefficients_ev, *grid.grid(), &grid.network().directed()).unwrap();
+        LatticeEnergy::new(h, &h.coefficients_ev, *grid.grid(), &grid.network().directed()).unwrap();
     energy.set_occupation(&start).unwrap();
     let mut sum = 0.0;
     for _ in 0..300 {
@@ -214,7 +330,7 @@ fn activations_told_are_those_of_the_hops_made() {
         let moved: Vec<u32> = (0..64u32).filter(|s| before[*s as usize] != after[*s as usize]).collect();
         let bond = grid.ends().iter().position(|e| e.iter().all(|s| moved.contains(s))).unwrap();
         energy.set_occupation(&before).unwrap();
-        let (.., local, delta) = bond_rate(&grid, &energy, &nothing(), &WARM, bond).unwrap();
+        let (.., local, delta) = bond_rate(grid, &energy, &nothing(), &WARM, bond).unwrap();
         sum += local.kra_ev.max(0.5 * delta.abs());
     }
     let told = fast.trajectory().activation_sum_ev;
@@ -280,7 +396,12 @@ fn events_that_a_lattice_of_ions_cannot_have_are_named() {
     let said = |lattice: [[f64; 3]; 3], basis: Vec<[f64; 3]>, kinds: &[&LocalExpansion]| {
         let kinds: Vec<EventKind<'_>> = kinds
             .iter()
-            .map(|e| EventKind { expansion: e, coefficients_ev: &e.coefficients_ev, attempts: 1.0 })
+            .map(|e| EventKind {
+                expansion: e,
+                coefficients_ev: &e.coefficients_ev,
+                attempts: 1.0,
+                ln_attempts: None,
+            })
             .collect();
         HopNetwork::from_events(lattice, basis, &kinds).unwrap_err().to_string()
     };
@@ -298,10 +419,14 @@ fn events_that_a_lattice_of_ions_cannot_have_are_named() {
     born.orbits.clear();
     born.coefficients_ev.truncate(1);
     assert!(said(h.lattice_angstrom, vec![[0.0; 3]], &[&born]).contains("number of ions would change"));
-    let attempts =
-        [EventKind { expansion: &edges, coefficients_ev: &edges.coefficients_ev, attempts: f64::NAN }];
+    let attempts = [EventKind {
+        expansion: &edges,
+        coefficients_ev: &edges.coefficients_ev,
+        attempts: f64::NAN,
+        ln_attempts: None,
+    }];
     assert!(HopNetwork::from_events(h.lattice_angstrom, vec![[0.0; 3]], &attempts).is_err());
-    let few = [EventKind { expansion: &edges, coefficients_ev: &[0.1], attempts: 1.0 }];
+    let few = [EventKind { expansion: &edges, coefficients_ev: &[0.1], attempts: 1.0, ln_attempts: None }];
     assert!(HopNetwork::from_events(h.lattice_angstrom, vec![[0.0; 3]], &few).is_err());
 }
 

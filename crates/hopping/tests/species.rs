@@ -6,7 +6,7 @@ mod made;
 
 use made::{FCC, SC, SPECIES, SQUARE, hamiltonian, hop, kind, model, prim, site};
 use scalade_expansion::Prim;
-use scalade_handoff::{Parity, SpeciesChange, SpeciesHamiltonian, VACANT};
+use scalade_handoff::{LocalFrequencies, Parity, SpeciesChange, SpeciesHamiltonian, VACANT};
 use scalade_hopping::species::{
     EventKind, ExactSpecies, SpeciesEngine, SpeciesModel, SpeciesRequest, SpeciesTransport,
     exact_species_tracer, exact_species_transport, random_arrangement, species_transport,
@@ -225,7 +225,11 @@ fn straight(model: &SpeciesModel, kinds: &[EventKind], arrangement: &[u8]) -> Ve
                 let delta = model.energy_ev(&after).unwrap() - before;
                 let thermal = RateParameters::at(model.temperature_k()).thermal_energy_ev();
                 let barrier = (kra + 0.5 * delta).max(delta).max(0.0);
-                out.push((event, backward, cell, kind.prefactor_hz * (-barrier / thermal).exp()));
+                let frequency = kind.expansion.attempt_frequency.as_ref().map_or(1.0, |own| {
+                    let here = |s| usize::from(arrangement[at(s)]);
+                    local.value_ev(&kind.expansion.sites, &own.coefficients_ln_hz, here).exp()
+                });
+                out.push((event, backward, cell, frequency * kind.prefactor_hz * (-barrier / thermal).exp()));
                 number += 1;
             }
         }
@@ -271,6 +275,91 @@ fn rates_are_those_of_straight_summation_after_any_number_of_events() {
         assert!(engine.largest_deviation() < 1e-11, "{}", engine.largest_deviation());
         let audit = engine.audit(40, &mut Philox::new(1, 1, 1)).unwrap();
         assert!(audit.events > 20 && audit.largest_gap < 1e-9 && audit.largest_rate_gap < 1e-9);
+    }
+}
+
+/// Attempt frequencies that depend on the surroundings, as ln(nu/Hz) of coefficients about the constant.
+fn with_frequencies(mut kind: EventKind, of: impl FnMut(f64) -> f64, ln_hz: f64) -> EventKind {
+    assert!(!kind.expansion.orbits.is_empty());
+    let rest = kind.expansion.coefficients_ev[1..].iter().copied().map(of);
+    let coefficients_ln_hz = std::iter::once(ln_hz).chain(rest).collect();
+    kind.expansion.attempt_frequency = Some(LocalFrequencies { coefficients_ln_hz, samples_ln_hz: vec![] });
+    kind.prefactor_hz = 1.0;
+    kind
+}
+
+/// As above with attempt frequencies of the surroundings: small and large ones, under the rule for missing barriers, and such that make up for the
+/// activation whatever the surroundings are, at the temperature of the run.
+#[test]
+fn frequencies_of_the_surroundings_are_those_of_straight_summation() {
+    let layer = layer();
+    let energy = hamiltonian(&layer, &[3.1, 4.3], 0.1, 3);
+    let kelvin = 700.0;
+    let thermal = RateParameters::at(kelvin).thermal_energy_ev();
+    for case in 0..3 {
+        let mut rng = Philox::new(case, 3, 3);
+        let mut random = |_: f64| 0.8 * rng.normal();
+        let kra = [0.4, 0.05, 0.0][case as usize];
+        let kinds = [1usize, 2].map(|ion| {
+            let event = hop(site([0; 3], 0), site([1, 0, 0], 0), ion, 0);
+            let kind = kind(&layer, SPECIES[ion], &event, (&[3.1, 3.1], kra, 0.06), ion as u64);
+            if case == 2 {
+                with_frequencies(kind, |c| c / thermal, 29.0)
+            } else {
+                with_frequencies(kind, &mut random, 30.0)
+            }
+        });
+        // Without energies nothing else tells of a change of the surroundings.
+        let energy = (case < 2).then_some(&energy);
+        let model = model(&layer, energy, &kinds, [6, 5, 1], kelvin).unwrap();
+        let start = arranged(&model, &[vec![8, 12, 10]], 4);
+        let mut engine = SpeciesEngine::new(&model, &start, Philox::new(4, 0, 0)).unwrap();
+        for _ in 0..6 {
+            same_rates(&engine, &kinds);
+            engine.run_until(f64::INFINITY, 41).unwrap();
+        }
+        let audit = engine.audit(40, &mut Philox::new(1, 1, 1)).unwrap();
+        assert!(audit.events > 10 && audit.largest_gap < 1e-9 && audit.largest_rate_gap < 1e-9);
+    }
+}
+
+#[test]
+fn frequencies_of_the_surroundings_agree_with_the_master_equation() {
+    let layer = layer();
+    let energy = hamiltonian(&layer, &[3.1], 0.03, 2);
+    let mut rng = Philox::new(8, 3, 3);
+    let kinds: Vec<EventKind> = hops(&layer, &[3.1], 0.04)
+        .into_iter()
+        .map(|kind| with_frequencies(kind, |_| 2.5 * rng.normal(), 29.0))
+        .collect();
+    let model_of = |kinds: &[EventKind]| model(&layer, Some(&energy), kinds, [3, 3, 1], 600.0).unwrap();
+    let model = model_of(&kinds);
+    let start = arranged(&model, &[vec![3, 3, 3]], 1);
+    let exact = exact_species_transport(&model, &start).unwrap();
+    let found = run(&model, &start, 0.01, 20_000_000, 5);
+    assert!(found.reached, "{found:?}");
+    agrees(&found, &exact, 0.02);
+    // They are no small matter: with the constant alone transport is another.
+    let mut plain = kinds.clone();
+    for kind in &mut plain {
+        kind.expansion.attempt_frequency = None;
+        kind.prefactor_hz = 29f64.exp();
+    }
+    let without = exact_species_transport(&model_of(&plain), &start).unwrap();
+    let a = number(&model, "A");
+    let [with, without] = [&exact, &without].map(|e| e.l_m2_s[a][a][0][0]);
+    assert!((with / without - 1.0).abs() > 0.1, "{with} {without}");
+}
+
+#[test]
+fn frequencies_that_no_double_holds_are_refused() {
+    let layer = layer();
+    let kinds = hops(&layer, &[3.1], 0.04);
+    for (of, ln_hz) in [(100.0, 30.0), (0.0, 400.0), (0.0, -400.0)] {
+        let wild: Vec<EventKind> =
+            kinds.iter().cloned().map(|kind| with_frequencies(kind, |_| of, ln_hz)).collect();
+        let said = model(&layer, None, &wild, [4, 4, 1], 600.0).unwrap_err().to_string();
+        assert!(said.contains("ln(attempt frequency/Hz)"), "{said}");
     }
 }
 

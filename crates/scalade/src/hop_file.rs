@@ -18,7 +18,7 @@
 //! rate = 1.0                 # attempt rate per direction; the rate is rate * exp(-(E_final - E_initial)/2kT)
 //! # kra = ["FILE"]           # instead of a rate: local expansions that barriers --write writes, one for each kind of hops
 //! # barrier = 0.35           # or one kinetically resolved activation for all hops, eV
-//! # attempt_frequency = 1e13 # with either, Hz; a list gives one for each kind
+//! # attempt_frequency = 1e13 # with either, Hz; a list gives one for each kind; not with local expansions that hold attempt frequencies of their own
 //! # within = 3.2             # with an expansion: hops between all sites so near, angstrom; the nearest neighbours if not given
 //! # sample = 0               # a sample of the coefficients of every local expansion
 //!
@@ -35,6 +35,12 @@
 //! ```
 //!
 //! Files stand beside the model file unless their paths are absolute.
+//!
+//! With local expansions a hop has the rate nu exp(-max(E_KRA + dE/2, dE, 0)/kT), dE = E_final - E_initial and E_KRA that of its surroundings sigma (A. Van der
+//! Ven, G. Ceder, M. Asta, P. D. Tepesch, Phys. Rev. B 64, 184307 (2001)). Where the files tell attempt frequencies (G. H. Vineyard, J. Phys. Chem. Solids 3,
+//! 121 (1957), for the nu of a hop), nu depends on sigma too: nu(sigma)/Hz = exp(c_0 + sum_o c_o <phi_o>), an expansion on the same orbits, which an exchange of
+//! the two ends leaves as it is. So nu is the same there and back, and rates obey detailed balance. Then `attempt_frequency` must be left out; several files must
+//! all have attempt frequencies or none.
 
 use crate::error::ScaladeError;
 use crate::model_file::{Section, bad, known};
@@ -93,8 +99,8 @@ pub enum HopActivation {
     Local {
         /// Their files.
         files: Vec<String>,
-        /// One for each, Hz.
-        attempt_frequencies_hz: Vec<f64>,
+        /// One for each, Hz, where the model file gives any.
+        attempt_frequencies_hz: Option<Vec<f64>>,
         /// A sample of the coefficients.
         sample: Option<usize>,
     },
@@ -333,10 +339,9 @@ fn read_activation(hops: &Section<'_>) -> Result<HopActivation, ScaladeError> {
         }
         return Ok(HopActivation::Rate(rate_of(hops)?));
     }
-    let frequencies = frequencies.unwrap_or_else(|| vec![ASSUMED_PREFACTOR_HZ]);
     let files = read_words(hops, "kra", "names of files are due, one for each kind of hops")?;
     let kinds = files.len().max(1);
-    if frequencies.len() != 1 && frequencies.len() != kinds {
+    if let Some(frequencies) = frequencies.as_ref().filter(|f| f.len() != 1 && f.len() != kinds) {
         let what = format!("has {} entries for {kinds} kinds of hops", frequencies.len());
         return Err(hops.wrong("attempt_frequency", &what, "give one for all, or one for each"));
     }
@@ -346,10 +351,12 @@ fn read_activation(hops: &Section<'_>) -> Result<HopActivation, ScaladeError> {
         }
         let barrier = hops.number("barrier", |e| (0.0..=20.0).contains(&e), "0 to 20 eV are due")?;
         let barrier_ev = barrier.ok_or_else(|| hops.missing("barrier", "a number of eV is due"))?;
-        return Ok(HopActivation::Uniform { barrier_ev, attempt_frequency_hz: frequencies[0] });
+        let given = frequencies.and_then(|f| f.first().copied());
+        let attempt_frequency_hz = given.unwrap_or(ASSUMED_PREFACTOR_HZ);
+        return Ok(HopActivation::Uniform { barrier_ev, attempt_frequency_hz });
     }
     let attempt_frequencies_hz =
-        if frequencies.len() == kinds { frequencies } else { vec![frequencies[0]; kinds] };
+        frequencies.map(|given| if given.len() == kinds { given } else { vec![given[0]; kinds] });
     let sample = hops.count("sample")?.map(|k| k as usize);
     Ok(HopActivation::Local { files, attempt_frequencies_hz, sample })
 }

@@ -9,6 +9,7 @@ pub mod bands_figures;
 mod bands_hall;
 mod bands_masses;
 pub mod bands_request;
+mod barrier_frequencies;
 pub mod cell_run;
 pub mod compute;
 pub mod demo;

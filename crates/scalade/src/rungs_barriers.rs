@@ -1,5 +1,7 @@
-//! `barriers`: from the images of computed hops to kinetically resolved activations and a local cluster expansion of them.
+//! `barriers`: from the images of computed hops to kinetically resolved activations and a local cluster expansion of them, and of the logarithm of their attempt
+//! frequencies where the images have these.
 
+use crate::barrier_frequencies::{self, KEY, frequency_of, ln_frequencies};
 use crate::error::ScaladeError;
 use crate::orderings::Orderings;
 use crate::prim_file::read_prim;
@@ -11,7 +13,7 @@ use scalade_expansion::local::{
     fit_local_expansion, hop_kinds, kinetically_resolved_activation_ev, reach_angstrom,
 };
 use scalade_formats::{Frame, InfoValue};
-use scalade_handoff::{Parity, SpeciesChange};
+use scalade_handoff::{LocalFrequencies, Parity, SpeciesChange};
 use scalade_lattice::{FitMethod, SolveSettings};
 use scalade_units::dimension;
 use serde_json::{Value, json};
@@ -61,6 +63,7 @@ struct PathBarriers {
     ends_ev: [f64; 2],
     saddle_ev: f64,
     images: usize,
+    attempt_frequency_thz: Option<f64>,
 }
 
 /// Hops with their local expansion.
@@ -74,6 +77,8 @@ pub struct FittedBarriers {
     pub fit: LocalFit,
     /// Root mean square of the errors of fits without a whole path, eV: of barriers of both directions apart, which share a saddle.
     path_error_ev: Option<f64>,
+    /// The fit of ln(nu/Hz) to the same hops, where all have an attempt frequency nu.
+    frequencies: Option<LocalFit>,
 }
 
 fn key_of(frame: &Frame) -> Result<String, ScaladeError> {
@@ -139,6 +144,7 @@ fn path_of(
         ends_ev: ends.map(|n| energies[n]),
         saddle_ev: energies[saddle],
         images: images.len(),
+        attempt_frequency_thz: frequency_of(id, images.iter().filter_map(|n| frames.get(*n)))?,
     })
 }
 
@@ -178,6 +184,12 @@ pub fn fit_barriers(
     let frames = orderings.labelled_frames()?;
     let energies: Vec<f64> = frames.iter().map(|f| f.energy_ev.unwrap_or(f64::NAN)).collect();
     let paths = paths(orderings, &energies)?;
+    let frequencies = ln_frequencies(paths.iter().map(|p| (p.id.as_str(), p.attempt_frequency_thz)))?;
+    if request.directed && frequencies.is_some() {
+        return Err(ScaladeError::input(format!(
+            "--directed expands both directions apart; an attempt frequency ({KEY}) is one for both: leave one of them out"
+        )));
+    }
     let mut hops = Vec::new();
     for path in &paths {
         let ends = [path.initial, path.last].map(|n| frames[n].structure.clone());
@@ -228,10 +240,20 @@ pub fn fit_barriers(
             SolveSettings { samples: if hops.len() == chosen.len() { solve.samples } else { 0 }, ..solve };
         fit_local_expansion(&prim, &kind.event, parity, hops, &cutoffs, &settings).map_err(refused)
     };
-    let fit = fitted(&chosen)?;
+    let mut fit = fitted(&chosen)?;
+    let frequencies = frequencies
+        .map(|ln_hz| barrier_frequencies::fit(&prim, &kind.event, &chosen, &ln_hz, &cutoffs, &solve))
+        .transpose()?;
+    if let Some(found) = &frequencies {
+        fit.expansion.attempt_frequency = Some(LocalFrequencies {
+            coefficients_ln_hz: found.expansion.coefficients_ev.clone(),
+            samples_ln_hz: found.expansion.samples_ev.clone(),
+        });
+        fit.expansion.check().map_err(|e| ScaladeError::internal(e.to_string()))?;
+    }
     let class = EventClass::new(&prim, &kind.event, parity).map_err(refused)?;
     let path_error_ev = request.directed.then(|| path_error(&class, &chosen, fitted)).transpose()?;
-    Ok(FittedBarriers { prim, paths, report, kinds, fit, path_error_ev })
+    Ok(FittedBarriers { prim, paths, report, kinds, fit, path_error_ev, frequencies })
 }
 
 /// What ends the name of the way back of a hop.
@@ -287,11 +309,15 @@ pub fn document(fitted: &FittedBarriers, request: &BarrierRequest<'_>) -> Result
         .paths
         .iter()
         .map(|p| {
-            json!({
+            let mut told = json!({
                 "id": p.id, "images": p.images,
                 "forward_eV": p.saddle_ev - p.ends_ev[0], "backward_eV": p.saddle_ev - p.ends_ev[1],
                 "kra_eV": kinetically_resolved_activation_ev(p.ends_ev, p.saddle_ev),
-            })
+            });
+            if let Some(thz) = p.attempt_frequency_thz {
+                told[KEY] = thz.into();
+            }
+            told
         })
         .collect();
     let kinds: Vec<Value> = fitted
@@ -356,6 +382,11 @@ pub fn document(fitted: &FittedBarriers, request: &BarrierRequest<'_>) -> Result
         // Both directions of a path share its saddle: without one of them the other still tells of it.
         let error = fitted.path_error_ev.is_none().then(|| solution.leave_one_out_rmse());
         map.extend(quality(solution, fit.columns.len(), request.method, error));
+        if let Some(found) = &fitted.frequencies {
+            let values: Vec<f64> = found.parity.iter().map(|p| p.data_ev).collect();
+            let told = barrier_frequencies::told(found, error_of_the_mean(&values));
+            map.insert("ln_attempt_frequency".into(), told);
+        }
     }
     Ok(document)
 }

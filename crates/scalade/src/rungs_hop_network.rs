@@ -1,7 +1,7 @@
 //! `hop MODEL.toml` of expansions: ions on the sites of a cluster expansion, their hops with one activation or with local cluster expansions.
 //!
 //! Lengths are in angstrom, times in seconds (in the unit of 1/rate where a rate is given), so that diffusivities are in angstrom^2/s. Tensors are Cartesian,
-//! three rows of three. Rates are those of [`scalade_hopping::rates`]; with a rate nu alone they are nu exp(-(E_final - E_initial)/2kT) for every hop.
+//! three rows of three. Rates are those of [`scalade_hopping::rates`], the attempt frequency of a local expansion that tells it being that of the surroundings; with a rate nu alone they are nu exp(-(E_final - E_initial)/2kT) for every hop.
 
 use crate::error::ScaladeError;
 use crate::hop_document::{NOWHERE, Results, across, exactly, extend, finished};
@@ -14,8 +14,9 @@ use crate::runner::Failure;
 use scalade_crystal::{LatticeSite, SiteGrid};
 use scalade_handoff::{ClusterOrbit, LatticeHamiltonian, LocalExpansion, SpeciesHamiltonian, VACANT};
 use scalade_hopping::{
-    Budget, Diffusivity, EventKind, Follow, GridNetwork, HopNetwork, HopShell, HoppingError, KraModel,
-    RateParameters, TransportPoint, TransportRequest, exact_transport, transport_to_error,
+    ASSUMED_PREFACTOR_HZ, Budget, Diffusivity, EventKind, Follow, GridNetwork, HopNetwork, HopShell,
+    HoppingError, KraModel, RateParameters, TransportPoint, TransportRequest, exact_transport,
+    transport_to_error,
 };
 use scalade_lattice::model::{Law, RunSettings};
 use scalade_numerics::cpu_seconds;
@@ -81,9 +82,9 @@ impl Network {
         };
         let mut names = Vec::new();
         let local = match activation {
-            HopActivation::Local { files, .. } => {
+            HopActivation::Local { files, attempt_frequencies_hz, sample } => {
                 names.extend(files.iter().cloned());
-                files.iter().map(|f| local_expansion(path, f)).collect::<Result<Vec<_>, _>>()?
+                local_kinds(path, files, attempt_frequencies_hz.as_deref(), *sample)?
             }
             _ => Vec::new(),
         };
@@ -105,7 +106,7 @@ impl Network {
         let dims = [file.size[0], file.size[1], file.size[2]];
         let grid = SiteGrid::new(dims, sites).map_err(|e| ScaladeError::input(e.to_string()))?;
         let grid = GridNetwork::new(network, grid).map_err(|e| refused(&e))?;
-        let (laws, prefactor_hz) = rates(activation, &hamiltonian, &coefficients_ev, *temperature_k)?;
+        let (laws, prefactor_hz) = rates(activation, &local, &hamiltonian, &coefficients_ev, *temperature_k)?;
         let parameters = RateParameters { temperature_k: *temperature_k, prefactor_hz };
         let has_barriers = !matches!(activation, HopActivation::Rate(_));
         Ok(Self { hamiltonian, coefficients_ev, grid, laws, parameters, span, names, has_barriers })
@@ -130,19 +131,20 @@ impl Network {
 fn join(
     hamiltonian: &LatticeHamiltonian,
     activation: &HopActivation,
-    local: &[LocalExpansion],
+    local: &[LocalKind],
     within_angstrom: Option<f64>,
 ) -> Result<HopNetwork, ScaladeError> {
-    let HopActivation::Local { files, attempt_frequencies_hz, sample } = activation else {
+    let HopActivation::Local { files, .. } = activation else {
         let shell = within_angstrom.map_or(HopShell::Nearest, HopShell::Within);
         return HopNetwork::new(hamiltonian, shell).map_err(|e| refused(&e));
     };
     let mut kinds = Vec::new();
-    for ((expansion, file), frequency) in local.iter().zip(files).zip(attempt_frequencies_hz) {
+    for of in local {
         kinds.push(EventKind {
-            expansion,
-            coefficients_ev: coefficients(&expansion.coefficients_ev, &expansion.samples_ev, *sample, file)?,
-            attempts: frequency / attempt_frequencies_hz[0],
+            expansion: &of.expansion,
+            coefficients_ev: &of.expansion.coefficients_ev,
+            attempts: of.frequency_hz / local[0].frequency_hz,
+            ln_attempts: of.ln_attempts.as_deref(),
         });
     }
     let basis = hamiltonian.basis_fractional.clone();
@@ -154,7 +156,66 @@ fn join(
     })
 }
 
-pub(crate) fn local_expansion(model: &Path, name: &str) -> Result<LocalExpansion, ScaladeError> {
+/// Hops of one kind.
+pub(crate) struct LocalKind {
+    pub name: String,
+    /// With the coefficients asked for: its best ones or a sample.
+    pub expansion: LocalExpansion,
+    /// Attempt frequency in Hz, but for what follows.
+    pub frequency_hz: f64,
+    /// Coefficients of the logarithm of a factor that depends on the surroundings, without a constant.
+    ln_attempts: Option<Vec<f64>>,
+}
+
+/// Largest magnitude of ln(nu/Hz), nu the attempt frequency in any surroundings.
+const MOST_LN_HZ: f64 = 250.0;
+
+/// Reads local expansions with what is asked of them. Attempt frequencies come from the model file, or from all of the files, or are the customary one.
+pub(crate) fn local_kinds(
+    model: &Path,
+    files: &[String],
+    given_hz: Option<&[f64]>,
+    sample: Option<usize>,
+) -> Result<Vec<LocalKind>, ScaladeError> {
+    let mut out = Vec::new();
+    for (k, name) in files.iter().enumerate() {
+        let mut expansion = local_expansion(model, name)?;
+        expansion.coefficients_ev =
+            coefficients(&expansion.coefficients_ev, &expansion.samples_ev, sample, name)?.to_vec();
+        let mut frequency_hz = given_hz.and_then(|list| list.get(k).copied()).unwrap_or(ASSUMED_PREFACTOR_HZ);
+        let mut ln_attempts = None;
+        if let Some(own) = &mut expansion.attempt_frequency {
+            if given_hz.is_some() {
+                return Err(ScaladeError::input(format!(
+                    "[hops] attempt_frequency stands beside {name}, which has attempt frequencies of its own (attempt_frequency); leave one of them out"
+                )));
+            }
+            own.coefficients_ln_hz =
+                coefficients(&own.coefficients_ln_hz, &own.samples_ln_hz, sample, name)?.to_vec();
+            let chosen = own.coefficients_ln_hz.clone();
+            let [low, high] = expansion.bounds(&chosen);
+            if low.abs().max(high.abs()).partial_cmp(&MOST_LN_HZ) != Some(std::cmp::Ordering::Less) {
+                return Err(ScaladeError::input(format!(
+                    "{name}: ln(nu/Hz) of its attempt frequencies reaches from {low:.1} to {high:.1}; within +-{MOST_LN_HZ} is due"
+                )));
+            }
+            frequency_hz = chosen[0].exp();
+            ln_attempts = Some(std::iter::once(0.0).chain(chosen.into_iter().skip(1)).collect());
+        }
+        out.push(LocalKind { name: name.clone(), expansion, frequency_hz, ln_attempts });
+    }
+    let (with, without): (Vec<&LocalKind>, Vec<&LocalKind>) =
+        out.iter().partition(|kind| kind.ln_attempts.is_some());
+    if let (Some(one), Some(other)) = (with.first(), without.first()) {
+        return Err(ScaladeError::input(format!(
+            "[hops] kra: {} has attempt frequencies of its own and {} has none; give all files attempt frequencies (barriers, with attempt_frequency_THz of every hop), or none",
+            one.name, other.name
+        )));
+    }
+    Ok(out)
+}
+
+fn local_expansion(model: &Path, name: &str) -> Result<LocalExpansion, ScaladeError> {
     let (expansion, path): (LocalExpansion, _) = read(model, name)?;
     let input = |e: &dyn std::fmt::Display| ScaladeError::input(format!("{}: {e}", path.display()));
     expansion.check().map_err(|e| input(&e))?;
@@ -189,8 +250,8 @@ pub(crate) fn energies(
 }
 
 /// The lattice of the first local expansion, where nothing but exclusion acts.
-fn without_energies(local: &[LocalExpansion], names: &[String]) -> Result<LatticeHamiltonian, ScaladeError> {
-    let (Some(first), Some(name)) = (local.first(), names.first()) else {
+fn without_energies(local: &[LocalKind], names: &[String]) -> Result<LatticeHamiltonian, ScaladeError> {
+    let (Some(LocalKind { expansion: first, .. }), Some(name)) = (local.first(), names.first()) else {
         return Err(ScaladeError::internal("neither energies nor local expansions"));
     };
     let taken: Vec<_> = first.sites.iter().filter(|s| s.species.len() > 1).collect();
@@ -215,14 +276,16 @@ fn without_energies(local: &[LocalExpansion], names: &[String]) -> Result<Lattic
 /// nu exp(-(E_final - E_initial)/2kT).
 fn rates(
     activation: &HopActivation,
+    local: &[LocalKind],
     hamiltonian: &LatticeHamiltonian,
     coefficients_ev: &[f64],
     temperature_k: f64,
 ) -> Result<(KraModel, f64), ScaladeError> {
     let parameters = RateParameters::at(temperature_k);
     match activation {
-        HopActivation::Local { attempt_frequencies_hz, .. } => {
-            Ok((KraModel::uniform(0.0), attempt_frequencies_hz[0]))
+        HopActivation::Local { .. } => {
+            let first = local.first().ok_or_else(|| ScaladeError::internal("no kind of hops"))?;
+            Ok((KraModel::uniform(0.0), first.frequency_hz))
         }
         HopActivation::Uniform { barrier_ev, attempt_frequency_hz } => {
             Ok((KraModel::uniform(*barrier_ev), *attempt_frequency_hz))

@@ -7,9 +7,8 @@
 use crate::error::ScaladeError;
 use crate::hop_document::{UNIT, cut, diffusivity};
 use crate::hop_file::{Filling, HopActivation, HopFile, HopSource};
-use crate::rungs_hop_network::{coefficients, energies, local_expansion};
+use crate::rungs_hop_network::{LocalKind, energies, local_kinds};
 use crate::runner::Failure;
-use scalade_handoff::LocalExpansion;
 use scalade_hopping::species::{
     EventKind, SpeciesModel, SpeciesParts, SpeciesRequest, SpeciesTransport, exact_species_transport,
     random_arrangement, species_transport,
@@ -38,13 +37,13 @@ fn build(file: &HopFile, path: &Path) -> Result<SpeciesModel, ScaladeError> {
             "[state] composition: several species need local expansions; give [hops] kra",
         ));
     };
-    let mut kinds = Vec::new();
-    for (name, prefactor_hz) in files.iter().zip(attempt_frequencies_hz) {
-        let mut expansion: LocalExpansion = local_expansion(path, name)?;
-        expansion.coefficients_ev =
-            coefficients(&expansion.coefficients_ev, &expansion.samples_ev, *of_hops, name)?.to_vec();
-        kinds.push(EventKind { name: name.clone(), expansion, prefactor_hz: *prefactor_hz });
-    }
+    let local = local_kinds(path, files, attempt_frequencies_hz.as_deref(), *of_hops)?;
+    let kind = |of: LocalKind| {
+        // The model takes frequencies that depend on the surroundings from the expansion.
+        let prefactor_hz = if of.expansion.attempt_frequency.is_some() { 1.0 } else { of.frequency_hz };
+        EventKind { name: of.name, expansion: of.expansion, prefactor_hz }
+    };
+    let kinds: Vec<EventKind> = local.into_iter().map(kind).collect();
     let energy = expansion.as_ref().map(|name| energies(path, name, *sample)).transpose()?;
     let first = kinds.first().ok_or_else(|| ScaladeError::internal("no kind of hops"))?;
     let (lattice_angstrom, sites) = match &energy {

@@ -134,6 +134,7 @@ fn hand_off(
         coefficients_ev: of_means(&solution.coefficients),
         samples_ev: solution.samples.iter().map(of_means).collect(),
         orbits,
+        attempt_frequency: None,
     }
 }
 

@@ -75,12 +75,9 @@ impl SpeciesEngine<'_> {
             if exceeds(gap, LARGEST_GAP + rounding) {
                 return Err(HoppingError::DetailedBalance { bond: slot, got, expected });
             }
-            let slow = [
-                (there, model.reference_kra_ev(event, place, &before), end - energy),
-                (back, model.reference_kra_ev(event, place, &after), energy - end),
-            ];
-            for (rate, kra, delta) in slow {
-                let off = (rate / model.rate_hz(event, kra, delta)).ln().abs();
+            let slow = [(there, &before, end - energy), (back, &after, energy - end)];
+            for (rate, state, delta) in slow {
+                let off = (rate / model.reference_rate_hz(event, place, state, delta)).ln().abs();
                 if exceeds(off, LARGEST_GAP + rounding) {
                     let reason = format!(
                         "its rate {rate:e} Hz in slot {slot} is off that of straight summation by {off:e} (ln)"

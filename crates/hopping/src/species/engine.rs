@@ -17,7 +17,7 @@ const LARGEST_DRIFT: f64 = 1e-8;
 /// The events on one set of sites.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
-    /// (E_KRA, dE) of the event, not of its reverse, in kT.
+    /// (E_KRA, dE) of the event, not of its reverse, in kT; see [`super::tables::EventTables`].
     values: [f64; 2],
     /// Number of the step that last changed it.
     stamp: u32,
@@ -183,10 +183,36 @@ impl<'m> SpeciesEngine<'m> {
         let rate = if event == NONE {
             0.0
         } else {
-            let backward = event % 2 == 1;
-            self.model.prefactor_hz(usize::from(event / 2)) * exp_below(exponent(values, backward))
+            let x = self.local_exponent(slot).unwrap_or_else(|| exponent(values, event % 2 == 1));
+            self.model.prefactor_hz(usize::from(event / 2)) * exp_below(x)
         };
         self.tree.set(slot, rate);
+    }
+
+    /// ln(rate/nu_0) of the event of a slot whose attempt frequency depends on the surroundings: see [`super::tables::EventTables`]. The rule for missing barriers
+    /// is one of energies, nu staying what it is: -max(E_KRA + dE/2, dE, 0)/kT + ln(nu/nu_0). What the bound of nu does not rule out is looked at closely.
+    fn local_exponent(&self, slot: usize) -> Option<f64> {
+        let Slot { values, event, .. } = self.slots[slot];
+        if event == NONE {
+            return None;
+        }
+        let (number, backward) = (usize::from(event / 2), event % 2 == 1);
+        let attempts = self.model.local_attempts(number)?;
+        let delta = if backward { -values[1] } else { values[1] };
+        let (bare, floor) = (values[0] + 0.5 * delta, delta.max(0.0));
+        if bare >= floor - attempts.lowest {
+            return Some(-bare);
+        }
+        let (grid, stencil) = (self.model.grid(), self.model.stencil());
+        let cell = grid.site(slot / stencil.width * grid.basis()).cell;
+        let there = |site| {
+            let (at, basis) = (self.model.at(site, cell), grid.basis());
+            usize::from(self.memory[stencil.space.origin(stencil.space.cell(at / basis)) + at % basis])
+        };
+        let sites = &self.model.kind_of(number).expansion.sites;
+        let frequency = self.model.types()[number].local.value_ev(sites, &attempts.coefficients, there);
+        // At or above 0 but for rounding.
+        Some(-bare.max(floor - frequency.min(0.0)))
     }
 
     /// One event, unless it would come after `limit_s`: then the clock is set to the limit, which the exponential law allows. Returns whether one happened.
@@ -279,6 +305,13 @@ impl<'m> SpeciesEngine<'m> {
             let Slot { values, event, .. } = self.slots[*slot as usize];
             self.exponents.push(exponent(values, event % 2 == 1));
         }
+        if self.model.has_local_attempts() {
+            for (k, slot) in self.changed.iter().enumerate() {
+                if let Some(x) = self.local_exponent(*slot as usize) {
+                    self.exponents[k] = x;
+                }
+            }
+        }
         // All at once: one does not wait for another.
         for x in &mut self.exponents {
             *x = exp_below(*x);
@@ -332,7 +365,7 @@ impl<'m> SpeciesEngine<'m> {
                     change[1] += part[1];
                 }
             }
-            if change != [0.0; 2] {
+            if change != [0.0; 2] || sums.eager {
                 self.slots[one.slot as usize].values = [one.values[0] + change[0], one.values[1] + change[1]];
                 // Groups that hold a site of the event are not among these, and each of these is met once.
                 self.changed.push(one.slot);
@@ -524,7 +557,8 @@ impl<'m> SpeciesEngine<'m> {
     pub(super) fn in_slot(&self, slot: usize) -> (usize, bool, usize, f64) {
         let Slot { values, event, .. } = self.slots[slot];
         let (kind, backward) = (usize::from(event / 2), event % 2 == 1);
-        let rate = self.model.prefactor_hz(kind) * exp_below(exponent(values, backward));
+        let x = self.local_exponent(slot).unwrap_or_else(|| exponent(values, backward));
+        let rate = self.model.prefactor_hz(kind) * exp_below(x);
         (kind, backward, slot / self.model.stencil().width, rate)
     }
 

@@ -17,6 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const SAME: f64 = 1e-6;
 /// Largest coefficient, eV.
 const LARGEST_COEFFICIENT: f64 = 1e4;
+/// Largest magnitude of ln(nu/Hz).
+const MOST_LN_HZ: f64 = 250.0;
 /// Most kinds of events, and most events of a primitive cell.
 const MOST_EVENTS: usize = 16_384;
 /// Most sites of a box.
@@ -29,8 +31,35 @@ pub struct EventKind {
     pub name: String,
     /// The prototype and E_KRA about it (eV, its best coefficients); of even parity.
     pub expansion: LocalExpansion,
-    /// Attempt frequency nu, Hz.
+    /// Attempt frequency nu, Hz; 1 where the expansion tells nu in every surroundings, which it multiplies.
     pub prefactor_hz: f64,
+}
+
+/// An attempt frequency that depends on the surroundings: ln(nu/nu_0), nu_0 at or above every nu.
+#[derive(Clone, Debug)]
+pub(super) struct LocalAttempts {
+    /// Coefficients on the orbits of the expansion.
+    pub coefficients: Vec<f64>,
+    /// A lower bound.
+    pub lowest: f64,
+}
+
+/// nu_0 of a kind, Hz, and what surroundings make of it.
+///
+/// Errors: frequencies that do not fit a double.
+fn attempts(kind: &EventKind) -> Result<(f64, Option<LocalAttempts>), HoppingError> {
+    let Some(own) = &kind.expansion.attempt_frequency else { return Ok((kind.prefactor_hz, None)) };
+    let [low, high] = kind.expansion.bounds(&own.coefficients_ln_hz);
+    for value in [low, high] {
+        if crate::error::exceeds(value.abs(), MOST_LN_HZ) {
+            let (what, want) = ("bound of ln(attempt frequency/Hz)", "a number within +-250 is due");
+            return Err(HoppingError::Parameter { what, value, want });
+        }
+    }
+    let mut coefficients = own.coefficients_ln_hz.clone();
+    coefficients[0] -= high;
+    let local = (low < high).then_some(LocalAttempts { coefficients, lowest: low - high });
+    Ok((kind.prefactor_hz * high.exp(), local))
 }
 
 /// What a model is built from.
@@ -71,7 +100,10 @@ pub struct SpeciesModel {
     hamiltonian: Option<(SpeciesHamiltonian, Vec<f64>)>,
     kinds: Vec<EventKind>,
     types: Vec<EventType>,
+    /// By event: the attempt frequency, or the largest that there can be.
     prefactors_hz: Vec<f64>,
+    /// By kind of events; empty if none has any.
+    local_attempts: Vec<Option<LocalAttempts>>,
     mobility: Vec<Mobility>,
     mobile: Vec<bool>,
     warnings: Vec<String>,
@@ -115,11 +147,13 @@ impl SpeciesModel {
             mobile[change.site.basis] = true;
         }
         let hamiltonian = parts.hamiltonian.map(|(h, c)| (h.clone(), c.to_vec()));
+        let (largest_hz, local_attempts): (Vec<f64>, Vec<Option<LocalAttempts>>) =
+            parts.kinds.iter().map(attempts).collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
         let thermal = BOLTZMANN_EV * parts.temperature_k;
         let mut store = TableStore::default();
         let mut tables = Vec::with_capacity(types.len());
         for event in &types {
-            let kind = &parts.kinds[event.kind];
+            let kind = (&parts.kinds[event.kind], local_attempts[event.kind].as_ref());
             let energy = hamiltonian.as_ref().map(|(h, c)| (h, c.as_slice()));
             tables.push(event_tables(kind, &event.local, energy, parts.sites, &grid, thermal, &mut store)?);
         }
@@ -133,7 +167,12 @@ impl SpeciesModel {
             global,
             hamiltonian,
             kinds: parts.kinds.to_vec(),
-            prefactors_hz: types.iter().map(|t| parts.kinds[t.kind].prefactor_hz).collect(),
+            prefactors_hz: types.iter().map(|t| largest_hz[t.kind]).collect(),
+            local_attempts: if local_attempts.iter().any(Option::is_some) {
+                local_attempts
+            } else {
+                Vec::new()
+            },
             types,
             mobility: networks,
             mobile,
@@ -211,10 +250,20 @@ impl SpeciesModel {
         &self.kinds[self.types[event].kind]
     }
 
-    /// Attempt frequency of an event, Hz.
+    /// Attempt frequency of an event, Hz, or the largest that there can be where it depends on the surroundings.
     #[inline]
     pub(super) fn prefactor_hz(&self, event: usize) -> f64 {
         self.prefactors_hz[event]
+    }
+
+    /// What surroundings make of the attempt frequency of an event.
+    pub(super) fn local_attempts(&self, event: usize) -> Option<&LocalAttempts> {
+        self.local_attempts.get(self.types[event].kind)?.as_ref()
+    }
+
+    /// Whether an attempt frequency depends on the surroundings.
+    pub(super) fn has_local_attempts(&self) -> bool {
+        !self.local_attempts.is_empty()
     }
 
     pub(super) fn hamiltonian(&self) -> Option<(&SpeciesHamiltonian, &[f64])> {
@@ -266,11 +315,22 @@ impl SpeciesModel {
         Ok(self.hamiltonian().map_or(0.0, |(h, c)| h.reference_energy_ev(c, &self.grid, arrangement)))
     }
 
-    /// E_KRA of an event in a cell by straight summation, eV.
-    pub(super) fn reference_kra_ev(&self, event: usize, cell: [i32; 3], arrangement: &[u8]) -> f64 {
-        let expansion = &self.kind_of(event).expansion;
+    /// Rate of an event (or its reverse) with an energy change in a cell by straight summation over the local expansions, Hz.
+    pub(super) fn reference_rate_hz(
+        &self,
+        event: usize,
+        cell: [i32; 3],
+        arrangement: &[u8],
+        delta_ev: f64,
+    ) -> f64 {
+        let EventKind { expansion, prefactor_hz, .. } = self.kind_of(event);
         let there = |site: LatticeSite| usize::from(arrangement[self.at(site, cell)]);
-        self.types[event].local.value_ev(&expansion.sites, &expansion.coefficients_ev, there)
+        let sum = |c: &[f64]| self.types[event].local.value_ev(&expansion.sites, c, there);
+        let kra_ev = sum(&expansion.coefficients_ev);
+        let own = expansion.attempt_frequency.as_ref();
+        let prefactor_hz = prefactor_hz * own.map_or(1.0, |own| sum(&own.coefficients_ln_hz).exp());
+        let local = crate::LocalBarrier { mechanism: crate::Mechanism::Odh, kra_ev, paths: 1.0 };
+        RateParameters { temperature_k: self.temperature_k, prefactor_hz }.rate_hz(&local, delta_ev)
     }
 
     /// Index of the site of an event in a cell.
@@ -284,13 +344,6 @@ impl SpeciesModel {
         for c in &self.types[event].local.changes {
             arrangement[self.at(c.site, cell)] = if backward { c.before } else { c.after } as u8;
         }
-    }
-
-    /// The rate of a barrier, Hz.
-    pub(super) fn rate_hz(&self, event: usize, kra_ev: f64, delta_ev: f64) -> f64 {
-        let local = crate::LocalBarrier { mechanism: crate::Mechanism::Odh, kra_ev, paths: 1.0 };
-        let prefactor_hz = self.kind_of(event).prefactor_hz;
-        RateParameters { temperature_k: self.temperature_k, prefactor_hz }.rate_hz(&local, delta_ev)
     }
 }
 

@@ -249,8 +249,8 @@ impl<'m> Builder<'m> {
                     let reason = "it leads to an arrangement that is not in the list of states".into();
                     return Err(HoppingError::EventKind { kind, reason });
                 };
-                let kra = model.reference_kra_ev(event, cell, arrangement);
-                let rate = model.rate_hz(event, kra, chain.energy[target] - chain.energy[state]);
+                let delta = chain.energy[target] - chain.energy[state];
+                let rate = model.reference_rate_hz(event, cell, arrangement, delta);
                 chain.target.push(target as u32);
                 chain.rate.push(rate);
                 let count = vectors.len();

@@ -228,6 +228,8 @@ struct Leg {
 /// The sums of an event, laid out for evaluation.
 #[derive(Clone, Debug)]
 pub(super) struct Sums {
+    /// See [`EventTables`].
+    pub eager: bool,
     base: [f64; 2],
     points: Vec<(i32, u32)>,
     pairs: Vec<(Leg, Leg, u32)>,
@@ -302,7 +304,7 @@ impl Sums {
             add(rest + touch.own as usize * old, rest + touch.own as usize * new);
         }
         // Sites that differ in nothing that the event sees leave it as it is.
-        (any && sum != [0.0; 2]).then_some(sum)
+        (any && (self.eager || sum != [0.0; 2])).then_some(sum)
     }
 }
 
@@ -552,6 +554,7 @@ fn laid_out(tables: &EventTables, seen: &[LatticeSite], sites: &[SpeciesSite], s
         out
     };
     let mut out = Sums {
+        eager: tables.eager,
         base: tables.base,
         points: Vec::new(),
         pairs: Vec::new(),

@@ -1,6 +1,6 @@
 //! Sums over clusters as tables: one look-up for all products of site functions on the same sites.
 
-use super::model::EventKind;
+use super::model::{EventKind, LocalAttempts};
 use crate::HoppingError;
 use scalade_crystal::{LatticeSite, SiteGrid};
 use scalade_handoff::{LocalEvent, SiteFactor, SpeciesHamiltonian, SpeciesSite};
@@ -46,10 +46,15 @@ pub(super) struct Cluster {
 }
 
 /// E_KRA and dE of an event in kT: `base` plus an entry of the table of every cluster. Sites are folded into the box about its origin.
+///
+/// Where the attempt frequency nu depends on the surroundings, E_KRA/kT less ln(nu/nu_0) stands in place of E_KRA/kT: without the rule for missing barriers
+/// nothing else is needed for a rate nu_0 exp(-(E_KRA/kT - ln(nu/nu_0) + dE/2kT)).
 #[derive(Clone, Debug)]
 pub(super) struct EventTables {
     pub base: [f64; 2],
     pub clusters: Vec<Cluster>,
+    /// Whether a rate may change though neither sum does: that of an attempt frequency under the rule for missing barriers.
+    pub eager: bool,
 }
 
 /// The image of a site nearest to cell (0, 0, 0) in a periodic box.
@@ -82,9 +87,6 @@ impl<'a> Sums<'a> {
         functions: &[SpeciesSite],
         coefficient: [f64; 2],
     ) -> Result<(), HoppingError> {
-        if coefficient == [0.0; 2] {
-            return Ok(());
-        }
         let set: Vec<LatticeSite> =
             factors.iter().map(|f| f.site).collect::<BTreeSet<_>>().into_iter().collect();
         let counts: Vec<usize> = set.iter().map(|s| self.sites[s.basis].species.len()).collect();
@@ -121,19 +123,19 @@ impl<'a> Sums<'a> {
         }
     }
 
-    /// The constant and the clusters, the small ones first.
-    fn into_clusters(mut self, store: &mut TableStore) -> Result<EventTables, HoppingError> {
+    /// The constant and the clusters, the small ones first; those without any effect are left out unless they are `eager`.
+    fn into_clusters(mut self, store: &mut TableStore, eager: bool) -> Result<EventTables, HoppingError> {
         let base = self.tables.remove(&Vec::new()).map_or([0.0; 2], |t| t[0]);
         let mut clusters = Vec::new();
         for (set, table) in self.tables {
-            if table.iter().flatten().all(|v| *v == 0.0) {
+            if !eager && table.iter().flatten().all(|v| *v == 0.0) {
                 continue;
             }
             let (sites, table) = ordered(&set, &table, self.sites);
             clusters.push(Cluster { sites, table: store.add(&table)? });
         }
         clusters.sort_by_key(|c| c.sites.len());
-        Ok(EventTables { base, clusters })
+        Ok(EventTables { base, clusters, eager })
     }
 }
 
@@ -188,11 +190,11 @@ fn ordered(
     best.map_or_else(|| (set.to_vec(), table.to_vec()), |b| (b.1, b.2))
 }
 
-/// Tables of (E_KRA, dE) of an event from before to after, in kT.
+/// Tables of (E_KRA, dE) of an event from before to after, in kT; see [`EventTables`] for attempt frequencies that depend on the surroundings.
 ///
 /// Errors: an activation that depends on a site of the event itself by periodicity, terms with too many choices.
 pub(super) fn event_tables(
-    kind: &EventKind,
+    (kind, attempts): (&EventKind, Option<&LocalAttempts>),
     local: &LocalEvent,
     energy: Option<(&SpeciesHamiltonian, &[f64])>,
     sites: &[SpeciesSite],
@@ -204,14 +206,18 @@ pub(super) fn event_tables(
     let own: BTreeMap<LatticeSite, (usize, usize)> =
         local.changes.iter().map(|c| (folded(c.site, grid), (c.before, c.after))).collect();
     let expansion = &kind.expansion;
-    for (orbit, c) in local.orbits.iter().zip(&expansion.coefficients_ev[1..]) {
-        let coefficient = c / (orbit.terms.len() as f64 * thermal_ev);
+    for (number, orbit) in local.orbits.iter().enumerate() {
+        let terms = orbit.terms.len() as f64;
+        let mut coefficient = expansion.coefficients_ev[number + 1] / (terms * thermal_ev);
+        let frequency = attempts.map_or(0.0, |a| a.coefficients[number + 1] / terms);
+        let acts = coefficient != 0.0 || frequency != 0.0;
+        if attempts.is_some() {
+            coefficient -= frequency;
+        }
         for term in &orbit.terms {
             let term: Vec<SiteFactor> =
                 term.iter().map(|f| SiteFactor { site: folded(f.site, grid), ..*f }).collect();
-            if coefficient != 0.0
-                && let Some(f) = term.iter().find(|f| own.contains_key(&f.site))
-            {
+            if acts && let Some(f) = term.iter().find(|f| own.contains_key(&f.site)) {
                 return Err(HoppingError::EventBox {
                     kind: kind.name.clone(),
                     cells: grid.dims(),
@@ -221,15 +227,20 @@ pub(super) fn event_tables(
                     ),
                 });
             }
-            sums.add(&term, &expansion.sites, [coefficient, 0.0])?;
+            if acts {
+                sums.add(&term, &expansion.sites, [coefficient, 0.0])?;
+            }
         }
         sums.end_orbit();
     }
     if let Some((h, coefficients)) = energy {
         add_energy_difference(&mut sums, h, coefficients, &own, grid, thermal_ev)?;
     }
-    let mut tables = sums.into_clusters(store)?;
+    let mut tables = sums.into_clusters(store, attempts.is_some())?;
     tables.base[0] += expansion.coefficients_ev[0] / thermal_ev;
+    if let Some(attempts) = attempts {
+        tables.base[0] -= attempts.coefficients[0];
+    }
     Ok(tables)
 }
 
@@ -268,7 +279,10 @@ fn add_energy_difference(
                         rest.push(SiteFactor { site: there, ..*f });
                     }
                 }
-                sums.add(&rest, &h.sites, [0.0, c * (after - before) / thermal_ev])?;
+                let change = c * (after - before) / thermal_ev;
+                if change != 0.0 {
+                    sums.add(&rest, &h.sites, [0.0, change])?;
+                }
             }
         }
         sums.end_orbit();
@@ -302,12 +316,14 @@ pub(super) fn site_tables(
                         SiteFactor { site: folded(LatticeSite { cell, ..f.site }, grid), ..*f }
                     };
                     let term: Vec<SiteFactor> = term.iter().map(moved).collect();
-                    sums.add(&term, &h.sites, [*c, 0.0])?;
+                    if *c != 0.0 {
+                        sums.add(&term, &h.sites, [*c, 0.0])?;
+                    }
                 }
             }
             sums.end_orbit();
         }
-        out.push(sums.into_clusters(&mut store)?);
+        out.push(sums.into_clusters(&mut store, false)?);
     }
     Ok((store, out))
 }

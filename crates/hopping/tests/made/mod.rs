@@ -81,6 +81,7 @@ pub fn kind(
         orbits,
         coefficients_ev,
         samples_ev: Vec::new(),
+        attempt_frequency: None,
     };
     expansion.check().unwrap();
     EventKind { name: name.into(), expansion, prefactor_hz: 1e12 }
