@@ -95,6 +95,23 @@ fn i6_thermodynamic_factor_of_a_chain() {
     }
 }
 
+/// Attraction above that at which the ions of a box separate: theta and the chemical diffusivity are negative, by sampling and from all states, and said so.
+#[test]
+fn ions_that_separate_go_uphill() {
+    let file = written("separating.toml", &model("square", "[4, 4]", "[-2.5]", "particles = 6", "2e-2"));
+    let (found, exact) = (document(&["hop", &file]), document(&["hop", &file, "--exact"]));
+    let ((a, error), (b, _)) =
+        (number(&found["thermodynamic_factor"]), number(&exact["thermodynamic_factor"]));
+    assert!((a - b).abs() < 4.0 * error && b < -0.1, "{a} {error} {b}");
+    for document in [&found, &exact] {
+        assert!(isotropic(&document["chemical"]).0 < 0.0 && isotropic(&document["jump"]).0 > 0.0);
+        for key in ["chemical", "thermodynamic_factor"] {
+            assert_eq!(document[key]["verdict"], "spinodal", "{key}");
+            assert!(document[key]["reason"].as_str().unwrap().contains("negative"), "{key}");
+        }
+    }
+}
+
 #[test]
 fn i5_sampled_and_exact_boxes_agree() {
     let file = written("square.toml", &model("square", "[4, 4]", "[1.0]", "particles = 8", "2e-3"));
