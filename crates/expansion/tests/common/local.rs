@@ -88,6 +88,7 @@ pub fn random_expansion(
         coefficients_ev: (0..=orbits.len()).map(|_| 0.1 * rng.normal()).collect(),
         orbits,
         samples_ev: Vec::new(),
+        attempt_frequency: None,
     };
     expansion.check().unwrap();
     expansion
