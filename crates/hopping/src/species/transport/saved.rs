@@ -14,7 +14,8 @@ const MOST_EVENTS: u64 = 1 << 50;
 /// Whose run it is. What decides the states that a run goes through is in the digest; the rest tells a reader what differs.
 pub(super) fn identity(request: &SpeciesRequest<'_>) -> Identity {
     let SpeciesRequest { model, arrangement, sweeps, seed, .. } = request;
-    let digest = digest(format_args!("{:?} {arrangement:?} {sweeps} {seed}", model.origin()));
+    let arranged = blake3::hash(arrangement);
+    let digest = digest(format_args!("{:?} {arranged} {sweeps} {seed}", model.origin()));
     let counts = model.counts(arrangement);
     let atoms: serde_json::Map<_, _> =
         model.species().iter().cloned().zip(counts.into_iter().map(Into::into)).collect();
