@@ -356,7 +356,7 @@ pub enum Command {
         /// Write figures of the mean squared displacement and the running diffusivity of a .toml model as SVG files into this folder.
         #[arg(long, conflicts_with_all = ["exact", "dilute"])]
         figures: Option<PathBuf>,
-        /// Keep the state of the run of a .toml model in this file; where the file is there, go on from it, to the same result.
+        /// Keep the state of the run of a .toml model (a lattice gas, an expansion with one ion, or several species) in this file; where the file is there, go on from it, to the same result bit for bit.
         #[arg(long, conflicts_with_all = ["exact", "dilute"])]
         checkpoint: Option<PathBuf>,
         #[command(flatten)]

@@ -16,6 +16,8 @@
 //! What a hop touches depends on the state at random, so that branches on it would be mispredicted half of the time: the loops after a
 //! hop write every candidate to a list and advance its length by whether it belongs there.
 
+mod saved;
+
 use crate::compile::{Compiled, HopStencil, Incident};
 use crate::engine::{cleared, told_by_the_trajectory};
 use crate::error::exceeds;

@@ -3,6 +3,7 @@
 
 mod arrhenius;
 pub mod barrier;
+mod checkpoint;
 mod compile;
 pub mod dilute;
 pub mod engine;
@@ -24,6 +25,7 @@ pub mod vineyard;
 
 pub use arrhenius::{Arrhenius, TensorWithError, arrhenius, chemical_diffusivity};
 pub use barrier::{BarrierRow, KraFit, LawFit, LawForm, fit_barriers};
+pub use checkpoint::Resumed;
 pub use engine::{Attempt, Engine, ReferenceEngine, Tracked};
 pub use equilibrium::{Equilibration, equilibrate, random_occupation};
 pub use error::HoppingError;
@@ -38,5 +40,6 @@ pub use rates::{
 pub use trajectory::Trajectory;
 pub use transport::{
     Budget, Progress, TransportPoint, TransportRequest, transport_point, transport_to_error,
+    transport_to_error_resumable,
 };
 pub use verdict::{Diffusivity, WithError};

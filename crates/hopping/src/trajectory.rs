@@ -1,5 +1,6 @@
 //! Who moved where: unwrapped displacements of every ion, the total displacement, and counts by mechanism.
 
+use crate::checkpoint::{Reader, Refused, Writer};
 use crate::{GridNetwork, Mechanism};
 use scalade_crystal::row_times;
 
@@ -147,5 +148,55 @@ impl Trajectory {
     /// Number of hops.
     pub fn events(&self) -> u64 {
         self.by_mechanism[0] + self.by_mechanism[1]
+    }
+
+    /// Writes what has to be kept to go on from here.
+    pub(crate) fn save(&self, out: &mut Writer) {
+        for ion in 0..self.site_of.len() {
+            out.u32(self.site_of[ion]);
+            for cells in self.cell_of[ion] {
+                out.u32(cells as u32);
+            }
+            out.u32(self.last_hop[ion]);
+            out.floats(&self.start[ion]);
+        }
+        for (net, hops) in self.net.iter().zip(&self.hops) {
+            out.u64(*net as u64);
+            out.u64(*hops);
+        }
+        for count in self.by_mechanism.iter().chain(&self.returns).chain([&self.without_barrier]) {
+            out.u64(*count);
+        }
+        out.f64(self.activation_sum_ev);
+    }
+
+    /// Reads what was written into a trajectory of the same network with as many ions; returns the occupation.
+    pub(crate) fn restore(&mut self, from: &mut Reader<'_>) -> Result<Vec<bool>, Refused> {
+        let mut occupied = vec![false; self.ion_at.len()];
+        self.ion_at.fill(NOBODY);
+        for ion in 0..self.site_of.len() {
+            let site = from.u32()?;
+            match occupied.get_mut(site as usize) {
+                Some(free) if !*free => *free = true,
+                _ => return Err("two ions share a site, or one is outside the box"),
+            }
+            self.site_of[ion] = site;
+            self.ion_at[site as usize] = ion as u32;
+            self.cell_of[ion] = from.cells()?;
+            self.last_hop[ion] = from.u32()?;
+            self.start[ion] = from.vector()?;
+        }
+        for (net, hops) in self.net.iter_mut().zip(&mut self.hops) {
+            (*net, *hops) = (from.u64()? as i64, from.counted()?);
+            if net.unsigned_abs() > *hops {
+                return Err("a bond was crossed more often one way than both ways");
+            }
+        }
+        for count in self.by_mechanism.iter_mut().chain(&mut self.returns).chain([&mut self.without_barrier])
+        {
+            *count = from.counted()?;
+        }
+        self.activation_sum_ev = from.f64()?;
+        Ok(occupied)
     }
 }

@@ -1,5 +1,8 @@
 //! Tracer and jump diffusivity at one composition and temperature, from independent replicas.
 
+mod saved;
+
+use crate::checkpoint::{Checkpoint, Resumed};
 use crate::sampling::{Block, Kind, run_block};
 use crate::verdict::Judged;
 use crate::{
@@ -10,6 +13,7 @@ use rayon::prelude::*;
 use scalade_handoff::{LatticeEnergy, LatticeHamiltonian};
 use scalade_numerics::Philox;
 use serde::{Deserialize, Serialize};
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Hops of the audit of detailed balance at the start of each point.
@@ -143,21 +147,53 @@ pub struct TransportPoint {
     pub equilibration_z: f64,
 }
 
-/// A replica ready to be measured.
-struct Prepared<'a> {
+/// A replica ready to be measured, or being measured.
+struct Replica<'a> {
     engine: FastEngine<'a>,
     equilibration: Equilibration,
     gap: f64,
     /// Hop rate in the pilot, Hz, and attempts per hop.
     hop_rate_hz: f64,
     attempts_per_hop: u64,
-}
-
-/// A measured replica.
-struct Replica<'a> {
-    prepared: Prepared<'a>,
+    /// Where its next block begins, s.
+    clock_s: f64,
     blocks: Vec<Block>,
     complete: bool,
+}
+
+/// What is made once for all replicas and rounds: what follows from the lattice, the coefficients and the temperature.
+struct Setting<'a> {
+    ions: usize,
+    energy: LatticeEnergy,
+    idle: FastEngine<'a>,
+}
+
+impl<'a> Setting<'a> {
+    fn new(request: &TransportRequest<'a>) -> Result<Self, HoppingError> {
+        request.parameters.check()?;
+        request.model.check()?;
+        let sites = request.network.grid().sites();
+        if !(request.x > 0.0 && request.x < 1.0) {
+            return Err(HoppingError::Parameter {
+                what: "x",
+                value: request.x,
+                want: "a share in (0, 1) is due",
+            });
+        }
+        let ions = (request.x * sites as f64).round() as usize;
+        if ions == 0 || ions >= sites {
+            return Err(HoppingError::Composition { ions, sites });
+        }
+        let (network, hamiltonian, coefficients) =
+            (request.network, request.hamiltonian, request.coefficients_ev);
+        let directed = network.network().directed();
+        let energy = LatticeEnergy::new(hamiltonian, coefficients, *network.grid(), &directed)?;
+        let (model, parameters) = (&request.model, &request.parameters);
+        let first: Vec<bool> = (0..sites).map(|site| site < ions).collect();
+        let unused = Philox::new(request.seed, request.stream, u32::MAX);
+        let idle = FastEngine::new(network, hamiltonian, coefficients, model, parameters, &first, unused)?;
+        Ok(Self { ions, energy, idle })
+    }
 }
 
 /// Samples of a block: half a hop to one hop of each carrier (ion or vacancy, whichever are fewer) between samples. Coarser ones would lengthen the
@@ -170,52 +206,89 @@ pub(crate) fn samples_per_block(hops_per_block: u64, carriers: usize) -> usize {
 /// of hops is not an equilibrium one (states that are left quickly are met too often), and nothing else is taken from it.
 fn prepare<'a>(
     request: &TransportRequest<'a>,
-    (template, idle): (&LatticeEnergy, &FastEngine<'a>),
-    ions: usize,
+    setting: &Setting<'a>,
     index: u32,
     pilot: u64,
     progress: &dyn Progress,
-) -> Result<Prepared<'a>, HoppingError> {
+) -> Result<Replica<'a>, HoppingError> {
     if progress.cancelled() {
         return Err(HoppingError::Cancelled);
     }
     let (network, parameters, model) = (request.network, &request.parameters, &request.model);
     let mut rng = Philox::new(request.seed, request.stream, index);
-    let mut energy = template.clone();
-    energy.set_occupation(&random_occupation(network.grid().sites(), ions, &mut rng)?)?;
+    let mut energy = setting.energy.clone();
+    energy.set_occupation(&random_occupation(network.grid().sites(), setting.ions, &mut rng)?)?;
     let equilibration = equilibrate(&mut energy, parameters, request.budget.equilibration_sweeps, &mut rng)?;
     let gap = audit_detailed_balance(network, &energy, model, parameters, AUDIT_HOPS, &mut rng)?;
-    let engine = idle.restarted(&energy.occupation(), rng)?;
+    let engine = setting.idle.restarted(&energy.occupation(), rng)?;
     let mut copy = engine.clone_with_stream(Philox::new(request.seed ^ PILOT_KEY, request.stream, index));
     copy.run_hops(pilot)?;
     let hop_rate_hz = pilot as f64 / copy.time_s();
     let attempts_per_hop = copy.attempts() / pilot + 1;
-    Ok(Prepared { engine, equilibration, gap, hop_rate_hz, attempts_per_hop })
+    let (clock_s, blocks) = (engine.time_s(), Vec::new());
+    Ok(Replica { engine, equilibration, gap, hop_rate_hz, attempts_per_hop, clock_s, blocks, complete: true })
 }
 
-fn measure<'a>(
-    mut prepared: Prepared<'a>,
-    blocks: u32,
-    (samples, interval_s, attempts, sites): (usize, f64, u64, usize),
-    finished: &(dyn Fn() + Sync),
-    progress: &dyn Progress,
-) -> Result<Replica<'a>, HoppingError> {
-    let mut out = Vec::new();
-    let mut complete = true;
-    let mut clock = prepared.engine.time_s();
-    for _ in 0..blocks {
-        if progress.cancelled() {
-            return Err(HoppingError::Cancelled);
+/// The blocks of a round.
+#[derive(Clone, Copy)]
+struct Blocks {
+    per_replica: usize,
+    samples: usize,
+    interval_s: f64,
+    most_attempts: u64,
+    sites: usize,
+}
+
+impl Blocks {
+    /// Measures a replica, in so far as it is not measured yet.
+    fn measure(
+        self,
+        replica: &mut Replica<'_>,
+        finished: &(dyn Fn() + Sync),
+        progress: &dyn Progress,
+        keep: impl Fn(&Replica<'_>, bool) -> Result<(), HoppingError>,
+    ) -> Result<(), HoppingError> {
+        while replica.complete && replica.blocks.len() < self.per_replica {
+            if progress.cancelled() {
+                keep(replica, true)?;
+                return Err(HoppingError::Cancelled);
+            }
+            let Replica { engine, clock_s, .. } = replica;
+            let Self { samples, interval_s, most_attempts, sites, .. } = self;
+            match run_block(engine, clock_s, samples, interval_s, most_attempts, sites)? {
+                Some(block) => {
+                    replica.blocks.push(block);
+                    finished();
+                }
+                None => replica.complete = false,
+            }
+            keep(replica, !replica.complete || replica.blocks.len() == self.per_replica)?;
         }
-        let Some(block) = run_block(&mut prepared.engine, &mut clock, samples, interval_s, attempts, sites)?
-        else {
-            complete = false;
-            break;
-        };
-        out.push(block);
-        finished();
+        Ok(())
     }
-    Ok(Replica { prepared, blocks: out, complete })
+}
+
+/// Replicas of a round as they are ready: those that are kept, and the others.
+fn ready<'a>(
+    request: &TransportRequest<'a>,
+    setting: &Setting<'a>,
+    kept: Vec<Option<Replica<'a>>>,
+    pilot: u64,
+    progress: &dyn Progress,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Vec<Replica<'a>>, HoppingError> {
+    let one = |(index, kept): (usize, Option<Replica<'a>>)| {
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let made = prepare(request, setting, index as u32, pilot, progress)?;
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.keep(index, true, |out| saved::replica(&made, out))?;
+        }
+        Ok(made)
+    };
+    let all: Vec<Result<Replica<'_>, HoppingError>> = kept.into_par_iter().enumerate().map(one).collect();
+    all.into_iter().collect()
 }
 
 /// Computes one point; replicas run in parallel on the current rayon pool, with the same result for any number of threads.
@@ -224,77 +297,98 @@ pub fn transport_point(
     progress: &dyn Progress,
 ) -> Result<TransportPoint, HoppingError> {
     request.budget.check()?;
-    request.parameters.check()?;
-    request.model.check()?;
-    let sites = request.network.grid().sites();
-    if !(request.x > 0.0 && request.x < 1.0) {
-        return Err(HoppingError::Parameter {
-            what: "x",
-            value: request.x,
-            want: "a share in (0, 1) is due",
-        });
-    }
-    let ions = (request.x * sites as f64).round() as usize;
-    if ions == 0 || ions >= sites {
-        return Err(HoppingError::Composition { ions, sites });
-    }
+    let setting = Setting::new(request)?;
+    point(request, &setting, nobody(&request.budget), progress, None)
+}
+
+/// No replica of a budget is there yet.
+fn nobody<'a>(budget: &Budget) -> Vec<Option<Replica<'a>>> {
+    (0..budget.replicas).map(|_| None).collect()
+}
+
+/// Computes one point from the replicas that are kept.
+fn point<'a>(
+    request: &TransportRequest<'a>,
+    setting: &Setting<'a>,
+    kept: Vec<Option<Replica<'a>>>,
+    progress: &dyn Progress,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<TransportPoint, HoppingError> {
     let budget = request.budget;
+    budget.check()?;
+    let (ions, sites) = (setting.ions, request.network.grid().sites());
     let blocks = u64::from(budget.replicas) * u64::from(budget.blocks_per_replica);
     let hops_per_block = budget.hops / blocks;
     let pilot = (hops_per_block / 4).max(200);
-    // Made once for all replicas: what follows from the lattice, the coefficients and the temperature.
-    let (network, hamiltonian, coefficients) =
-        (request.network, request.hamiltonian, request.coefficients_ev);
-    let energy =
-        LatticeEnergy::new(hamiltonian, coefficients, *network.grid(), &network.network().directed())?;
-    let (model, parameters) = (&request.model, &request.parameters);
-    let first: Vec<bool> = (0..sites).map(|site| site < ions).collect();
-    let unused = Philox::new(request.seed, request.stream, u32::MAX);
-    let engine = FastEngine::new(network, hamiltonian, coefficients, model, parameters, &first, unused)?;
-    let ready: Vec<Result<Prepared<'_>, HoppingError>> = (0..budget.replicas)
-        .into_par_iter()
-        .map(|index| prepare(request, (&energy, &engine), ions, index, pilot, progress))
-        .collect();
-    let ready = ready.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut replicas = ready(request, setting, kept, pilot, progress, checkpoint)?;
     // One interval for all replicas: each weighs the same time, whatever its hop rate. Where slow hops (odh) make and break the
     // carriers of fast ones (tsh), replicas without carriers stand still meanwhile, which is their share of the mean.
-    let rate = ready.iter().map(|r| r.hop_rate_hz).sum::<f64>() / ready.len() as f64;
+    let rate = replicas.iter().map(|r| r.hop_rate_hz).sum::<f64>() / replicas.len() as f64;
     let samples = samples_per_block(hops_per_block, ions.min(sites - ions));
-    let interval = hops_per_block as f64 / (rate * samples as f64);
-    if !(interval.is_finite() && interval > 0.0) {
+    let interval_s = hops_per_block as f64 / (rate * samples as f64);
+    if !(interval_s.is_finite() && interval_s > 0.0) {
         return Err(HoppingError::Stuck { total_hz: rate, events: pilot });
     }
-    let attempts = ready.iter().map(|r| r.attempts_per_hop).max().unwrap_or(1);
-    let limit = hops_per_block.saturating_mul(attempts).saturating_mul(20);
-    let done = AtomicU64::new(0);
+    let attempts = replicas.iter().map(|r| r.attempts_per_hop).max().unwrap_or(1);
+    let most_attempts = hops_per_block.saturating_mul(attempts).saturating_mul(20);
+    let per_replica = budget.blocks_per_replica as usize;
+    let round = Blocks { per_replica, samples, interval_s, most_attempts, sites };
+    let done = AtomicU64::new(replicas.iter().map(|r| r.blocks.len() as u64).sum());
     let finished = || progress.report((done.fetch_add(1, Ordering::Relaxed) + 1) as f64 / blocks as f64);
-    let replicas: Vec<Result<Replica<'_>, HoppingError>> = ready
-        .into_par_iter()
-        .map(|r| {
-            measure(r, budget.blocks_per_replica, (samples, interval, limit, sites), &finished, progress)
+    let outcomes: Vec<Result<(), HoppingError>> = replicas
+        .par_iter_mut()
+        .enumerate()
+        .map(|(index, replica)| {
+            round.measure(replica, &finished, progress, |replica, last| {
+                checkpoint.map_or(Ok(()), |c| c.keep(index, last, |out| saved::replica(replica, out)))
+            })
         })
         .collect();
-    let replicas = replicas.into_iter().collect::<Result<Vec<_>, _>>()?;
+    outcomes.into_iter().collect::<Result<(), HoppingError>>()?;
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.lay_out(|out| saved::round(&budget, out), &replicas, saved::replica)?;
+    }
     Ok(gather(request, ions, &replicas))
 }
 
 /// Most replicas of a point.
 const MOST_REPLICAS: u32 = 4096;
 
-/// Computes a point, and again with more hops while the relative errors of the traces of D* and D_J exceed the one wanted (0: any will do); the last run
-/// takes `most_hops` at most. What was spent in the end stands in the request.
-pub fn transport_to_error(
-    request: &mut TransportRequest<'_>,
+/// What a run is to reach.
+#[derive(Clone, Copy)]
+struct Goal {
     wanted: f64,
     most_hops: u64,
+}
+
+/// Rounds until a goal is reached, the first one with the replicas that are kept; with the point comes whether it is that of the first round.
+fn rounds<'a>(
+    request: &mut TransportRequest<'a>,
+    setting: &Setting<'a>,
+    goal: Goal,
+    mut kept: Vec<Option<Replica<'a>>>,
     progress: &dyn Progress,
-) -> Result<TransportPoint, HoppingError> {
+    checkpoint: Option<&Checkpoint>,
+) -> Result<(TransportPoint, bool), HoppingError> {
+    let Goal { wanted, most_hops } = goal;
+    let mut first = true;
     loop {
-        let point = transport_point(request, progress)?;
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.lay_out(
+                |out| saved::round(&request.budget, out),
+                &kept,
+                |of, out| saved::slot(of.as_ref(), out),
+            )?;
+            if first {
+                // Before anything is done it is told whether the file can be written.
+                checkpoint.check()?;
+            }
+        }
+        let point = point(request, setting, kept, progress, checkpoint)?;
         let missing = point.jump.relative_error().max(point.tracer.relative_error()) / wanted;
         let single_file = matches!(point.tracer, Diffusivity::SubDiffusive { .. });
         if wanted <= 0.0 || missing <= 1.0 || request.budget.hops >= most_hops || single_file {
-            return Ok(point);
+            return Ok((point, first));
         }
         // A point without a number needs longer windows, which more hops give.
         let growth = (1.3 * missing * missing).clamp(2.0, 8.0).ceil() as u64;
@@ -304,11 +398,64 @@ pub fn transport_to_error(
             let replicas = request.budget.replicas.saturating_mul(growth as u32);
             request.budget.replicas = replicas.min(MOST_REPLICAS.max(request.budget.replicas));
         }
+        kept = nobody(&request.budget);
+        first = false;
     }
 }
 
+/// Computes a point, and again with more hops while the relative errors of the traces of D* and D_J exceed the one wanted (0: any will do); the last run
+/// takes `most_hops` at most. What was spent in the end stands in the request.
+pub fn transport_to_error(
+    request: &mut TransportRequest<'_>,
+    wanted: f64,
+    most_hops: u64,
+    progress: &dyn Progress,
+) -> Result<TransportPoint, HoppingError> {
+    request.budget.check()?;
+    let setting = Setting::new(request)?;
+    let kept = nobody(&request.budget);
+    Ok(rounds(request, &setting, Goal { wanted, most_hops }, kept, progress, None)?.0)
+}
+
+/// The same with its state kept in a file, at the end of each block but not more often than every second; where the file is there, the run goes on from it,
+/// to the same result bit for bit, and `tell` is called with the number of hops of its round. Another error or number of hops may be asked for then: a round that
+/// is finished is taken as it is, and the next one follows if the errors are too large.
+///
+/// Errors: those of [`transport_to_error`]; a file that cannot be read or is damaged, one of another model, one that cannot be written at the beginning. None of
+/// them changes the file. A run that is told to stop by `progress` keeps all it has done in the file.
+pub fn transport_to_error_resumable(
+    request: &mut TransportRequest<'_>,
+    wanted: f64,
+    most_hops: u64,
+    progress: &dyn Progress,
+    file: &Path,
+    tell: &dyn Fn(u64),
+) -> Result<(TransportPoint, Resumed), HoppingError> {
+    request.budget.check()?;
+    let setting = Setting::new(request)?;
+    let checkpoint = Checkpoint::new(file, saved::identity(request, setting.ions));
+    let mut from_events = 0;
+    let kept = match checkpoint.read(|from| saved::restored(from, request, &setting))? {
+        Some((budget, replicas)) => {
+            request.budget = budget;
+            from_events = replicas.iter().flatten().map(|r| r.engine.events()).sum();
+            tell(from_events);
+            replicas
+        }
+        None => nobody(&request.budget),
+    };
+    let found = rounds(request, &setting, Goal { wanted, most_hops }, kept, progress, Some(&checkpoint));
+    if matches!(found, Err(HoppingError::Cancelled)) {
+        checkpoint.flush();
+    }
+    let (point, same_round) = found?;
+    // Later rounds begin anew.
+    let from_events = if same_round { from_events } else { 0 };
+    Ok((point, Resumed { from_events, failure: checkpoint.failure() }))
+}
+
 fn gather(request: &TransportRequest<'_>, ions: usize, replicas: &[Replica<'_>]) -> TransportPoint {
-    let trajectories = || replicas.iter().map(|r| r.prepared.engine.trajectory());
+    let trajectories = || replicas.iter().map(|r| r.engine.trajectory());
     let events = trajectories().map(Trajectory::events).sum::<u64>();
     let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
     let by: [u64; 2] = std::array::from_fn(|k| trajectories().map(|t| t.by_mechanism[k]).sum());
@@ -316,7 +463,7 @@ fn gather(request: &TransportRequest<'_>, ions: usize, replicas: &[Replica<'_>])
     // A hop and the one that undoes it cross the same bond; nearly always by the same mechanism.
     let lasting = [by[0].saturating_sub(2 * returns[0]), by[1].saturating_sub(2 * returns[1])];
     let complete = replicas.iter().all(|r| r.complete);
-    let equilibrated = replicas.iter().all(|r| r.prepared.equilibration.equilibrated);
+    let equilibrated = replicas.iter().all(|r| r.equilibration.equilibrated);
     let blocks: Vec<&Block> = replicas.iter().flat_map(|r| &r.blocks).collect();
     let bonds = request.network.network().bonds();
     let hop = bonds.iter().map(|b| scalade_crystal::norm(b.vector_angstrom)).fold(f64::INFINITY, f64::min);
@@ -349,7 +496,7 @@ fn gather(request: &TransportRequest<'_>, ions: usize, replicas: &[Replica<'_>])
         lasting_hop_shares: lasting.map(|n| share(n, lasting[0] + lasting[1])),
         flicker_share: share(2 * (returns[0] + returns[1]), events),
         events,
-        acceptance: share(events, replicas.iter().map(|r| r.prepared.engine.attempts()).sum()),
+        acceptance: share(events, replicas.iter().map(|r| r.engine.attempts()).sum()),
         mean_activation_ev: if events == 0 {
             0.0
         } else {
@@ -357,8 +504,8 @@ fn gather(request: &TransportRequest<'_>, ions: usize, replicas: &[Replica<'_>])
         },
         without_barrier: trajectories().map(|t| t.without_barrier).sum(),
         longest_rms_angstrom: judged.longest_rms(),
-        detailed_balance_gap: replicas.iter().map(|r| r.prepared.gap).fold(0.0, f64::max),
+        detailed_balance_gap: replicas.iter().map(|r| r.gap).fold(0.0, f64::max),
         equilibrated,
-        equilibration_z: replicas.iter().map(|r| r.prepared.equilibration.drift_z.abs()).fold(0.0, f64::max),
+        equilibration_z: replicas.iter().map(|r| r.equilibration.drift_z.abs()).fold(0.0, f64::max),
     }
 }

@@ -169,7 +169,7 @@ fn header(file: &HopFile, gas: &Gas, ions: usize) -> Value {
 pub struct Checkpoint<'a> {
     /// The file.
     pub file: &'a Path,
-    /// Called with the number of hops in the file, where there is one.
+    /// Called with the number of hops (events of several species) in the file, where there is one; of an expansion with one ion those of its present round.
     pub tell: &'a (dyn Fn(u64) + Sync),
 }
 
@@ -189,14 +189,10 @@ pub fn hop_model(
         return Err(ScaladeError::input(why).into());
     }
     pool.install(|| match &file.source {
-        HopSource::Network { .. } if checkpoint.is_some() => {
-            let why = "runs of expansions keep no checkpoint: leave --checkpoint out";
-            Err(ScaladeError::input(why).into())
-        }
         HopSource::Network { .. } if matches!(file.filling, Filling::Composition(_)) => {
-            rungs_hop_species::run(&file, path, exact)
+            rungs_hop_species::run(&file, path, exact, checkpoint)
         }
-        HopSource::Network { .. } => rungs_hop_network::run(&file, path, exact),
+        HopSource::Network { .. } => rungs_hop_network::run(&file, path, exact, checkpoint),
         HopSource::Gas { lattice, pairs, rate } => {
             let gas = Gas::build(&file, lattice, pairs, *rate, path)?;
             let ions = file.ions(gas.model.sites())?;
@@ -239,12 +235,17 @@ fn sampled(
     let theta = thermodynamic_factor(file, gas, ions)?;
     let mut document = header(file, gas, ions);
     extend(&mut document, told_by(&found, &theta, gas.model.dimensions(), seconds));
-    let made = found.events.saturating_sub(resumed.from_events);
-    extend(&mut document, json!({ "events_per_cpu_second": made as f64 / seconds }));
+    gone_on(&mut document, &resumed, found.events, seconds);
+    finished(document, found.reached, found.events, file.standard_error, &theta)
+}
+
+/// What a run that keeps a checkpoint has to say: the hops it made itself by the time it took, and a file that could not be written.
+pub(crate) fn gone_on(document: &mut Value, resumed: &Resumed, events: u64, seconds: f64) {
+    let made = events.saturating_sub(resumed.from_events);
+    extend(document, json!({ "events_per_cpu_second": made as f64 / seconds }));
     if let (Some(why), Some(list)) = (&resumed.failure, document["warnings"].as_array_mut()) {
         list.push(json!(format!("the checkpoint could not be written the last time: {why}")));
     }
-    finished(document, found.reached, found.events, file.standard_error, &theta)
 }
 
 fn told_by(found: &GasTransport, theta: &Told, dimensions: usize, seconds: f64) -> Value {

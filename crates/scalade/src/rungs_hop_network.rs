@@ -8,15 +8,15 @@ use crate::hop_document::{NOWHERE, Results, across, exactly, extend, finished};
 use crate::hop_file::{HopActivation, HopFile, HopSource};
 use crate::hop_theta::{SHARES, ThetaRequest, Told, by_levels, by_sampling, hard_core};
 use crate::orderings::read_text;
-use crate::rungs_hop_model::too_many_states;
+use crate::rungs_hop_model::{Checkpoint, gone_on, too_many_states};
 use crate::rungs_model::{MOST_EXPANSION_SITES, expansion_model, levels, sample_all};
 use crate::runner::Failure;
 use scalade_crystal::{LatticeSite, SiteGrid};
 use scalade_handoff::{ClusterOrbit, LatticeHamiltonian, LocalExpansion, SpeciesHamiltonian, VACANT};
 use scalade_hopping::{
     ASSUMED_PREFACTOR_HZ, Budget, Diffusivity, EventKind, Follow, GridNetwork, HopNetwork, HopShell,
-    HoppingError, KraModel, RateParameters, TransportPoint, TransportRequest, exact_transport,
-    transport_to_error,
+    HoppingError, KraModel, RateParameters, Resumed, TransportPoint, TransportRequest, exact_transport,
+    transport_to_error, transport_to_error_resumable,
 };
 use scalade_lattice::model::{Law, RunSettings};
 use scalade_numerics::cpu_seconds;
@@ -421,7 +421,12 @@ fn mobile(of: &Diffusivity, span: &[[f64; 3]]) -> Diffusivity {
 }
 
 /// Runs a model: the master equation with `exact`, else kinetic Monte Carlo.
-pub(crate) fn run(file: &HopFile, path: &Path, exact: bool) -> Result<Value, Failure> {
+pub(crate) fn run(
+    file: &HopFile,
+    path: &Path,
+    exact: bool,
+    checkpoint: Option<Checkpoint<'_>>,
+) -> Result<Value, Failure> {
     let of = Network::build(file, path)?;
     let ions = file.ions(of.sites())?;
     let concentration = ions as f64 / of.sites() as f64;
@@ -457,13 +462,21 @@ pub(crate) fn run(file: &HopFile, path: &Path, exact: bool) -> Result<Value, Fai
         stream: 0,
     };
     let wanted = SHARES[0] * file.standard_error;
-    let found = transport_to_error(&mut request, wanted, file.most_events, &()).map_err(|e| refused(&e))?;
+    let most = file.most_events;
+    let found = match checkpoint {
+        None => transport_to_error(&mut request, wanted, most, &()).map(|found| (found, Resumed::default())),
+        Some(Checkpoint { file, tell }) => {
+            transport_to_error_resumable(&mut request, wanted, most, &(), file, tell)
+        }
+    };
+    let (found, resumed) = found.map_err(|e| refused(&e))?;
     let seconds = (cpu_seconds() - start).max(1e-9);
     let theta = thermodynamic_factor(file, &of, concentration)?;
     let tracer_known =
         matches!(found.tracer, Diffusivity::SubDiffusive { .. }) || found.tracer.relative_error() <= wanted;
     let reached = found.jump.relative_error() <= wanted && tracer_known;
     extend(&mut document, told_by(&found, &of, &theta, seconds));
+    gone_on(&mut document, &resumed, found.events, seconds);
     finished(document, reached, found.events, file.standard_error, &theta)
 }
 
@@ -485,7 +498,6 @@ fn told_by(found: &TransportPoint, of: &Network, theta: &Told, seconds: f64) -> 
         json!({
             "engine": "composition-rejection",
             "events": found.events,
-            "events_per_cpu_second": found.events as f64 / seconds,
             "cpu_time_s": seconds,
             "acceptance": found.acceptance,
             // A rate alone has no activation.

@@ -7,13 +7,14 @@
 use crate::error::ScaladeError;
 use crate::hop_document::{UNIT, cut, diffusivity};
 use crate::hop_file::{Filling, HopActivation, HopFile, HopSource};
+use crate::rungs_hop_model::{Checkpoint, gone_on};
 use crate::rungs_hop_network::{LocalKind, energies, local_kinds};
 use crate::runner::Failure;
 use scalade_hopping::species::{
     EventKind, SpeciesModel, SpeciesParts, SpeciesRequest, SpeciesTransport, exact_species_transport,
-    random_arrangement, species_transport,
+    random_arrangement, species_transport, species_transport_resumable,
 };
-use scalade_hopping::{HoppingError, WithError};
+use scalade_hopping::{HoppingError, Resumed, WithError};
 use scalade_numerics::{Philox, cpu_seconds};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -102,7 +103,12 @@ fn counts(model: &SpeciesModel, shares: &BTreeMap<String, f64>) -> Result<Vec<Ve
 }
 
 /// Runs a model.
-pub(crate) fn run(file: &HopFile, path: &Path, exact: bool) -> Result<Value, Failure> {
+pub(crate) fn run(
+    file: &HopFile,
+    path: &Path,
+    exact: bool,
+    checkpoint: Option<Checkpoint<'_>>,
+) -> Result<Value, Failure> {
     let Filling::Composition(shares) = &file.filling else {
         return Err(ScaladeError::internal("several species without a composition").into());
     };
@@ -129,9 +135,14 @@ pub(crate) fn run(file: &HopFile, path: &Path, exact: bool) -> Result<Value, Fai
         sweeps: SWEEPS,
         seed: file.seed,
     };
-    let found = species_transport(&request, &()).map_err(|e| refused(&e))?;
+    let found = match checkpoint {
+        None => species_transport(&request, &()).map(|found| (found, Resumed::default())),
+        Some(Checkpoint { file, tell }) => species_transport_resumable(&request, &(), file, tell),
+    };
+    let (found, resumed) = found.map_err(|e| refused(&e))?;
     let seconds = (cpu_seconds() - start).max(1e-9);
     crate::hop_document::extend(&mut document, sampled(&found, seconds));
+    gone_on(&mut document, &resumed, found.events, seconds);
     if found.reached {
         return Ok(document);
     }
@@ -166,7 +177,7 @@ fn sampled(found: &SpeciesTransport, seconds: f64) -> Value {
         "engine": "tree",
         "species": species.collect::<Vec<_>>(),
         "onsager": cross.collect::<Vec<_>>(),
-        "events": found.events, "events_per_cpu_second": found.events as f64 / seconds, "cpu_time_s": seconds,
+        "events": found.events, "cpu_time_s": seconds,
         "detailed_balance_error": found.balance_gap, "equilibration_z": found.equilibration_z,
         "largest_deviation": found.largest_deviation, "warnings": found.warnings, "converged": found.reached,
     })

@@ -1,11 +1,11 @@
 //! The engines of a lattice gas behind one face: one law, three ways to make the next hop.
 
-use super::checkpoint::{Reader, Refused, Writer};
 use super::events::EventEngine;
 use super::model::GasModel;
 use super::rejection::RejectionEngine;
 use super::selector::{Classes, SumTree};
 use super::state::Saved;
+use crate::checkpoint::{Reader, Refused, Writer};
 use crate::{Attempt, Engine, HoppingError};
 use scalade_numerics::Philox;
 

@@ -8,12 +8,12 @@
 //! direction alone tells (the bonds between its ends, the images of an ion). Weights are 0 where an ion is to leave a vacant site or to reach an occupied one:
 //! which hops can happen needs no branches, that would be mispredicted half of the time.
 
-use super::checkpoint::{NO_ENGINE, Reader, Refused, Writer};
 use super::model::{GasHop, GasModel};
 use super::selector::{Pick, Selector};
 use super::state::{
     GasState, Move, Numbering, OCCUPIED, Place, Saved, motion_of_the_state, told_by_the_state,
 };
+use crate::checkpoint::{NO_ENGINE, Reader, Refused, Writer};
 use crate::error::exceeds;
 use crate::{Attempt, Engine, HoppingError};
 use scalade_crystal::LatticeSite;
@@ -382,7 +382,7 @@ impl<'a, S: Selector> EventEngine<'a, S> {
         saved: Saved,
         from: &mut Reader<'_>,
     ) -> Result<Self, Refused> {
-        let (attempts, last_hop, time, rng) = (from.u64()?, from.u64()?, from.f64()?, from.stream()?);
+        let (attempts, last_hop, time, rng) = (from.counted()?, from.u64()?, from.f64()?, from.stream()?);
         let mut out = Self::new(model, &saved.occupied, rng).map_err(|_| NO_ENGINE)?;
         (out.attempts, out.last_hop, out.time) = (attempts, last_hop.min(attempts), time);
         out.selector.restore(from)?;

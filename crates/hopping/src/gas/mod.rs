@@ -10,7 +10,8 @@ pub(crate) mod selector;
 mod state;
 mod transport;
 
+pub use crate::checkpoint::Resumed;
 pub use engine::{GasEngine, Selection};
 pub use equilibrium::equilibrate_gas;
 pub use model::{GasHop, GasModel, MOST_SHELLS, conventional_cell};
-pub use transport::{GasRequest, GasTransport, Resumed, gas_transport, gas_transport_resumable};
+pub use transport::{GasRequest, GasTransport, gas_transport, gas_transport_resumable};

@@ -4,9 +4,9 @@
 //! so that every hop happens at its rate (the mean residence time of a state is that of the rejection-free method). The largest rate is that of the tables
 //! that hold all of them: none lies above, and a trial that finds one stops the run.
 
-use super::checkpoint::{NO_ENGINE, Reader, Refused, Writer};
 use super::model::GasModel;
 use super::state::{GasState, Move, OCCUPIED, Place, Saved, Step, motion_of_the_state, told_by_the_state};
+use crate::checkpoint::{NO_ENGINE, Reader, Refused, Writer};
 use crate::{Attempt, Engine, HoppingError};
 use scalade_numerics::Philox;
 
@@ -270,7 +270,7 @@ impl<'a> RejectionEngine<'a> {
         saved: Saved,
         from: &mut Reader<'_>,
     ) -> Result<Self, Refused> {
-        let (attempts, rng) = (from.u64()?, from.stream()?);
+        let (attempts, rng) = (from.counted()?, from.stream()?);
         let mut out = Self::new(model, &saved.occupied, rng).map_err(|_| NO_ENGINE)?;
         out.attempts = attempts;
         out.state.put(saved)?;

@@ -1,6 +1,6 @@
 //! Choice of a site with a probability in proportion to its rate, the rates of few sites changing between two choices.
 
-use super::checkpoint::{Reader, Refused, Writer};
+use crate::checkpoint::{Reader, Refused, Writer};
 use scalade_numerics::Philox;
 
 /// A chosen site.

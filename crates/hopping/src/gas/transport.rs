@@ -1,9 +1,10 @@
 //! Tracer and jump diffusivity of a lattice gas to a wanted standard error.
 
-use super::checkpoint::{Checkpoint, Restored, Round};
+use super::checkpoint::{GasCheckpoint, Restored, Round};
 use super::engine::{GasEngine, Selection};
 use super::equilibrium::equilibrate_gas;
 use super::model::GasModel;
+use crate::checkpoint::Resumed;
 use crate::sampling::{Block, Kind, run_block};
 use crate::transport::{Progress, samples_per_block};
 use crate::verdict::{Diffusivity, Judged, WithError};
@@ -172,15 +173,6 @@ pub fn gas_transport(
     run(request, progress, None)
 }
 
-/// What a run that keeps a checkpoint tells of it.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Resumed {
-    /// Hops that the file held, 0 without a file.
-    pub from_events: u64,
-    /// Why the file could not be written the last time it was tried, if it could not.
-    pub failure: Option<String>,
-}
-
 /// The same with its state kept in a file, at the end of each block but not more often than every second; where the file is there, the run goes on from it,
 /// to the same result bit for bit. Another standard error or number of hops may be asked for then: what is there is taken as it is, and blocks are added.
 ///
@@ -191,7 +183,8 @@ pub fn gas_transport_resumable(
     file: &std::path::Path,
     tell: &dyn Fn(u64),
 ) -> Result<(GasTransport, Resumed), HoppingError> {
-    let checkpoint = Checkpoint::new(file, request, REPLICAS);
+    check(request)?;
+    let checkpoint = GasCheckpoint::new(file, request);
     let kept = checkpoint.read(request, REPLICAS)?;
     let from_events = match &kept {
         Some(Restored::Running(_, replicas)) => replicas.iter().map(|r| r.engine.events()).sum(),
@@ -208,7 +201,7 @@ pub fn gas_transport_resumable(
 fn settled_replicas(
     request: &GasRequest<'_>,
     kept: Vec<Option<Settled>>,
-    checkpoint: Option<&Checkpoint>,
+    checkpoint: Option<&GasCheckpoint>,
 ) -> Result<Vec<Settled>, HoppingError> {
     if let Some(checkpoint) = checkpoint {
         // Nothing of what was kept is lost by the first writing, which tells whether the file can be written at all.
@@ -250,7 +243,7 @@ fn begin<'a>(
 fn start<'a>(
     request: &GasRequest<'a>,
     kept: Option<Restored<'a>>,
-    checkpoint: Option<&Checkpoint>,
+    checkpoint: Option<&GasCheckpoint>,
 ) -> Result<(Round, Vec<Prepared<'a>>), HoppingError> {
     let settling = match kept {
         Some(Restored::Running(round, replicas)) => {
@@ -271,16 +264,23 @@ fn start<'a>(
     Ok((round, replicas))
 }
 
-fn run<'a>(
-    request: &GasRequest<'a>,
-    progress: &dyn Progress,
-    kept: Option<(&Checkpoint, Option<Restored<'a>>)>,
-) -> Result<GasTransport, HoppingError> {
+/// Refuses what cannot be asked.
+fn check(request: &GasRequest<'_>) -> Result<(), HoppingError> {
     crate::error::positive("standard error wanted", request.standard_error)?;
     let (ions, sites) = (request.ions, request.model.sites());
     if ions == 0 || ions >= sites {
         return Err(HoppingError::Composition { ions, sites });
     }
+    Ok(())
+}
+
+fn run<'a>(
+    request: &GasRequest<'a>,
+    progress: &dyn Progress,
+    kept: Option<(&GasCheckpoint, Option<Restored<'a>>)>,
+) -> Result<GasTransport, HoppingError> {
+    check(request)?;
+    let (ions, sites) = (request.ions, request.model.sites());
     let checkpoint = kept.as_ref().map(|k| k.0);
     let (mut round, mut replicas) = start(request, kept.and_then(|k| k.1), checkpoint)?;
     let carriers = ions.min(sites - ions);
@@ -333,7 +333,7 @@ fn extend(
     round: Round,
     carriers: usize,
     progress: &dyn Progress,
-    checkpoint: Option<&Checkpoint>,
+    checkpoint: Option<&GasCheckpoint>,
 ) -> Result<(), HoppingError> {
     let Round { hops_per_block, wanted, .. } = round;
     let rate = replicas.iter().map(|r| r.hop_rate).sum::<f64>() / replicas.len() as f64;
@@ -354,7 +354,7 @@ fn extend(
                 replica.blocks.push(block);
             }
             if let Some(checkpoint) = checkpoint {
-                checkpoint.block(index, replica)?;
+                checkpoint.block(index, replica, wanted)?;
             }
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! The engine: events chosen by their rates, which are changed where a change of a site concerns them.
 
+mod saved;
+
 use super::model::SpeciesModel;
 use super::stencil::{Impact, Joint, NONE, Stencil};
 use crate::HoppingError;

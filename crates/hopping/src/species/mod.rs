@@ -39,4 +39,5 @@ pub use moves::{AtomMove, Mobility};
 pub use oracle::{ExactSpecies, ExactTracer, exact_species_tracer, exact_species_transport};
 pub use transport::{
     OnsagerCoefficient, SpeciesCoefficients, SpeciesRequest, SpeciesTransport, species_transport,
+    species_transport_resumable,
 };

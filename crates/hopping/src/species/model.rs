@@ -270,6 +270,12 @@ impl SpeciesModel {
         self.hamiltonian.as_ref().map(|(h, c)| (h, c.as_slice()))
     }
 
+    /// All that follows neither from anything else here nor from the arrangement.
+    pub(super) fn origin(&self) -> impl std::fmt::Debug {
+        let box_of = (&self.lattice_angstrom, &self.sites, self.grid.dims(), self.temperature_k);
+        (box_of, &self.hamiltonian, &self.kinds)
+    }
+
     pub(super) fn store(&self) -> &TableStore {
         &self.store
     }

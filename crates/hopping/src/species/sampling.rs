@@ -26,11 +26,13 @@ pub(super) struct Followed {
 /// Running cross coefficients of two species.
 pub(super) struct Cross {
     /// < P_a P_b^T >/N by level, square angstrom.
-    msd: Vec<Matrix3>,
+    pub msd: Vec<Matrix3>,
     /// (1/2N) < [b(0) - b(t)] P^T > by level, square angstrom per second.
-    loss: Vec<Matrix3>,
-    uncorrelated: Matrix3,
-    interval_s: f64,
+    pub loss: Vec<Matrix3>,
+    /// Uncorrelated part, square angstrom per second.
+    pub uncorrelated: Matrix3,
+    /// Time between samples, s.
+    pub interval_s: f64,
 }
 
 impl Cross {

@@ -1,10 +1,13 @@
 //! Onsager coefficients and tracer diffusivities of several species to a wanted standard error.
 
+mod saved;
+
 use super::engine::SpeciesEngine;
 use super::equilibrium::equilibrate_species;
 use super::model::SpeciesModel;
 use super::moves::Mobility;
 use super::sampling::{Followed, SpeciesBlock, run_block};
+use crate::checkpoint::{Checkpoint, Resumed};
 use crate::error::{exceeds, positive};
 use crate::sampling::{Block, Kind};
 use crate::transport::{Progress, samples_per_block};
@@ -16,6 +19,7 @@ use scalade_handoff::VACANT;
 use scalade_numerics::Philox;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// Independent replicas.
 const REPLICAS: usize = 8;
@@ -166,14 +170,30 @@ fn followed(model: &SpeciesModel, engine: &SpeciesEngine<'_>) -> Vec<Followed> {
     out
 }
 
-/// Computes the transport coefficients of all species: replicas in parallel, in rounds: longer blocks while there is no plateau, then more of them until the
-/// wanted standard error is reached or the events are spent; the same result for any number of threads.
-///
-/// Errors: numbers out of range, an arrangement that does not fit, detailed balance that is broken, nothing that can happen.
-pub fn species_transport(
-    request: &SpeciesRequest<'_>,
-    progress: &dyn Progress,
-) -> Result<SpeciesTransport, HoppingError> {
+/// What a round asks of every replica: blocks of so many events, so many of them.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    per_block: u64,
+    wanted: usize,
+}
+
+impl Round {
+    /// The first one.
+    fn first(request: &SpeciesRequest<'_>) -> Self {
+        let model = request.model;
+        // Atoms are numbered by the sites of the equilibrium arrangement, which is that of each replica alone.
+        let carriers = carriers(model, request.arrangement);
+        let counts = model.counts(request.arrangement);
+        let of_atoms = |s: &usize| Some(*s) != model.vacancy() && model.mobility()[*s].moves;
+        let atoms: usize = (0..counts.len()).filter(of_atoms).map(|s| counts[s]).sum();
+        let affordable = request.most_events / (REPLICAS * FIRST_BLOCKS) as u64;
+        let per_block = (EVENTS_PER_ATOM * atoms.max(carriers) as u64).min(affordable).max(FEWEST_EVENTS);
+        Self { per_block, wanted: FIRST_BLOCKS }
+    }
+}
+
+/// Refuses what cannot be asked.
+fn check(request: &SpeciesRequest<'_>) -> Result<(), HoppingError> {
     positive("relative standard error wanted", request.relative_error)?;
     let least = FEWEST_EVENTS * (REPLICAS * FIRST_BLOCKS) as u64;
     if request.most_events < least || request.most_events > 1 << 50 {
@@ -184,25 +204,97 @@ pub fn species_transport(
         let (what, value) = ("equilibration sweeps", request.sweeps as f64);
         return Err(HoppingError::Parameter { what, value, want: "at most 1e8 are due" });
     }
-    let model = request.model;
-    let ready: Vec<Result<Replica<'_>, HoppingError>> =
-        (0..REPLICAS as u32).into_par_iter().map(|index| prepare(request, index, progress)).collect();
-    let mut replicas = ready.into_iter().collect::<Result<Vec<_>, _>>()?;
-    // Atoms are numbered by the sites of the equilibrium arrangement, which is that of each replica alone.
-    let carriers = carriers(model, request.arrangement);
-    let atoms: usize = {
-        let counts = model.counts(request.arrangement);
-        let of_atoms = |s: &usize| Some(*s) != model.vacancy() && model.mobility()[*s].moves;
-        (0..counts.len()).filter(of_atoms).map(|s| counts[s]).sum()
+    request.model.check_arrangement(request.arrangement)
+}
+
+/// Computes the transport coefficients of all species: replicas in parallel, in rounds: longer blocks while there is no plateau, then more of them until the
+/// wanted standard error is reached or the events are spent; the same result for any number of threads.
+///
+/// Errors: numbers out of range, an arrangement that does not fit, detailed balance that is broken, nothing that can happen.
+pub fn species_transport(
+    request: &SpeciesRequest<'_>,
+    progress: &dyn Progress,
+) -> Result<SpeciesTransport, HoppingError> {
+    check(request)?;
+    run(request, progress, Round::first(request), nobody(), None)
+}
+
+/// The same with its state kept in a file, at the end of each block but not more often than every second; where the file is there, the run goes on from it,
+/// to the same result bit for bit, and `tell` is called with the number of events in it. Another error or number of events may be asked for then: what is there is
+/// taken as it is, and blocks are added.
+///
+/// Errors: those of [`species_transport`]; a file that cannot be read or is damaged, one of another model, one that cannot be written at the beginning. None of
+/// them changes the file. A run that is told to stop by `progress` keeps all it has done in the file.
+pub fn species_transport_resumable(
+    request: &SpeciesRequest<'_>,
+    progress: &dyn Progress,
+    file: &Path,
+    tell: &dyn Fn(u64),
+) -> Result<(SpeciesTransport, Resumed), HoppingError> {
+    check(request)?;
+    let checkpoint = Checkpoint::new(file, saved::identity(request));
+    let mut from_events = 0;
+    let (round, kept) = match checkpoint.read(|from| saved::restored(from, request))? {
+        Some((round, kept)) => {
+            from_events = kept.iter().flatten().map(|r| r.engine.events()).sum();
+            tell(from_events);
+            (round, kept)
+        }
+        None => (Round::first(request), nobody()),
     };
-    let affordable = request.most_events / (REPLICAS * FIRST_BLOCKS) as u64;
-    let mut per_block = (EVENTS_PER_ATOM * atoms.max(carriers) as u64).min(affordable).max(FEWEST_EVENTS);
-    let mut wanted = FIRST_BLOCKS;
+    checkpoint.lay_out(|out| saved::round(round, out), &kept, |of, out| saved::slot(of.as_ref(), out))?;
+    // Before anything is done it is told whether the file can be written.
+    checkpoint.check()?;
+    let found = run(request, progress, round, kept, Some(&checkpoint));
+    if matches!(found, Err(HoppingError::Cancelled)) {
+        checkpoint.flush();
+    }
+    Ok((found?, Resumed { from_events, failure: checkpoint.failure() }))
+}
+
+/// No replica is there yet.
+fn nobody<'a>() -> Vec<Option<Replica<'a>>> {
+    (0..REPLICAS).map(|_| None).collect()
+}
+
+/// Replicas as they are ready: those that are kept, and the others.
+fn ready<'a>(
+    request: &SpeciesRequest<'a>,
+    kept: Vec<Option<Replica<'a>>>,
+    progress: &dyn Progress,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<Vec<Replica<'a>>, HoppingError> {
+    let one = |(index, kept): (usize, Option<Replica<'a>>)| {
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let made = prepare(request, index as u32, progress)?;
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.keep(index, true, |out| saved::replica(&made, out))?;
+        }
+        Ok(made)
+    };
+    let all: Vec<Result<Replica<'_>, HoppingError>> = kept.into_par_iter().enumerate().map(one).collect();
+    all.into_iter().collect()
+}
+
+/// Rounds from the one given, with the replicas that are kept.
+fn run<'a>(
+    request: &SpeciesRequest<'a>,
+    progress: &dyn Progress,
+    mut round: Round,
+    kept: Vec<Option<Replica<'a>>>,
+    checkpoint: Option<&Checkpoint>,
+) -> Result<SpeciesTransport, HoppingError> {
+    let model = request.model;
+    let mut replicas = ready(request, kept, progress, checkpoint)?;
+    let carriers = carriers(model, request.arrangement);
     loop {
         if progress.cancelled() {
             return Err(HoppingError::Cancelled);
         }
-        extend(model, &mut replicas, wanted, per_block, carriers, progress)?;
+        extend(model, &mut replicas, round, carriers, progress, checkpoint)?;
+        let Round { per_block, wanted } = round;
         let spent: u64 = replicas.iter().map(|r| r.engine.events()).sum();
         progress.report((spent as f64 / request.most_events as f64).min(1.0));
         let (result, systematic) = gather(request, &replicas, wanted);
@@ -213,19 +305,23 @@ pub fn species_transport(
         let longer = missing.is_infinite() || systematic / request.relative_error > 0.7 * missing;
         let needed = if longer { LONGER * (wanted as u64 / LONGER).max(FIRST_BLOCKS as u64) } else { 1 };
         let done = missing <= 1.0 || !result.equilibrated || !complete;
-        if done || left < needed || (wanted >= MOST_BLOCKS && !longer) {
-            return Ok(SpeciesTransport { reached: missing <= 1.0, ..result });
-        }
-        if longer {
-            per_block *= LONGER;
-            wanted = (wanted / LONGER as usize).max(FIRST_BLOCKS);
+        let ends = done || left < needed || (wanted >= MOST_BLOCKS && !longer);
+        if !ends && longer {
+            round.per_block *= LONGER;
+            round.wanted = (wanted / LONGER as usize).max(FIRST_BLOCKS);
             for replica in &mut replicas {
                 replica.blocks.clear();
             }
-        } else {
+        } else if !ends {
             let growth = (1.2 * missing * missing).clamp(1.5, LARGEST_GROWTH);
             let more = (wanted as f64 * growth).ceil() as usize;
-            wanted = more.min(wanted + left.min(1 << 30) as usize).min(MOST_BLOCKS);
+            round.wanted = more.min(wanted + left.min(1 << 30) as usize).min(MOST_BLOCKS);
+        }
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.lay_out(|out| saved::round(round, out), &replicas, saved::replica)?;
+        }
+        if ends {
+            return Ok(SpeciesTransport { reached: missing <= 1.0, ..result });
         }
     }
 }
@@ -242,21 +338,26 @@ fn carriers(model: &SpeciesModel, arrangement: &[u8]) -> usize {
 fn extend(
     model: &SpeciesModel,
     replicas: &mut [Replica<'_>],
-    wanted: usize,
-    per_block: u64,
+    round: Round,
     carriers: usize,
     progress: &dyn Progress,
+    checkpoint: Option<&Checkpoint>,
 ) -> Result<(), HoppingError> {
+    let Round { per_block, wanted } = round;
     let rate = replicas.iter().map(|r| r.rate_hz).sum::<f64>() / replicas.len() as f64;
     let samples = samples_per_block(per_block, carriers.max(1));
     let interval = per_block as f64 / (rate * samples as f64);
     if !(interval.is_finite() && interval > 0.0) {
         return Err(HoppingError::Stuck { total_hz: rate, events: 0 });
     }
-    let measure = |replica: &mut Replica<'_>| {
+    let measure = |(index, replica): (usize, &mut Replica<'_>)| {
+        let keep = |replica: &Replica<'_>, last: bool| {
+            checkpoint.map_or(Ok(()), |c| c.keep(index, last, |out| saved::replica(replica, out)))
+        };
         let followed = followed(model, &replica.engine);
         while replica.complete && replica.blocks.len() < wanted {
             if progress.cancelled() {
+                keep(replica, true)?;
                 return Err(HoppingError::Cancelled);
             }
             let most = per_block.saturating_mul(RUNAWAY);
@@ -264,10 +365,11 @@ fn extend(
                 Some(block) => replica.blocks.push(block),
                 None => replica.complete = false,
             }
+            keep(replica, !replica.complete || replica.blocks.len() >= wanted)?;
         }
         Ok(())
     };
-    let outcomes: Vec<Result<(), HoppingError>> = replicas.par_iter_mut().map(measure).collect();
+    let outcomes: Vec<Result<(), HoppingError>> = replicas.par_iter_mut().enumerate().map(measure).collect();
     outcomes.into_iter().collect()
 }
 

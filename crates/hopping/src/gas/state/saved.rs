@@ -2,7 +2,7 @@
 //! hops made. Counts and rates follow from the occupation.
 
 use super::{GasState, Travel, VACANT};
-use crate::gas::checkpoint::{Reader, Refused, Writer};
+use crate::checkpoint::{Reader, Refused, Writer};
 use crate::gas::model::GasModel;
 
 /// A state as it was written.
@@ -86,7 +86,7 @@ impl Saved {
                 Some(free) if !*free => *free = true,
                 _ => return Err("two ions share a site, or one is outside the box"),
             }
-            let cells = [from.u32()? as i32, from.u32()? as i32, from.u32()? as i32];
+            let cells = from.cells()?;
             let start = from.u8()?;
             if usize::from(start) >= model.basis().len() {
                 return Err("an ion started on a sublattice that there is not");
@@ -104,8 +104,8 @@ impl Saved {
             }
             holes.push(site);
         }
-        let row = |list: &Vec<_>, from: &mut Reader<'_>| list.iter().map(|_| from.u64()).collect();
+        let row = |list: &Vec<_>, from: &mut Reader<'_>| list.iter().map(|_| from.counted()).collect();
         let made = model.hops().iter().map(|list| row(list, from)).collect::<Result<_, _>>()?;
-        Ok(Self { sites, travels, holes, made, events: from.u64()?, occupied })
+        Ok(Self { sites, travels, holes, made, events: from.counted()?, occupied })
     }
 }
