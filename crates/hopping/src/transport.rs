@@ -385,9 +385,11 @@ fn rounds<'a>(
             }
         }
         let point = point(request, setting, kept, progress, checkpoint)?;
-        let missing = point.jump.relative_error().max(point.tracer.relative_error()) / wanted;
+        // A single file has no D* whose error could fall.
         let single_file = matches!(point.tracer, Diffusivity::SubDiffusive { .. });
-        if wanted <= 0.0 || missing <= 1.0 || request.budget.hops >= most_hops || single_file {
+        let of_tracer = if single_file { 0.0 } else { point.tracer.relative_error() };
+        let missing = point.jump.relative_error().max(of_tracer) / wanted;
+        if wanted <= 0.0 || missing <= 1.0 || request.budget.hops >= most_hops {
             return Ok((point, first));
         }
         // A point without a number needs longer windows, which more hops give.
