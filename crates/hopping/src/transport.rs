@@ -374,7 +374,11 @@ fn rounds<'a>(
     let mut first = true;
     loop {
         if let Some(checkpoint) = checkpoint {
-            checkpoint.lay_out(|out| saved::round(&request.budget, out), &kept, saved::slot)?;
+            checkpoint.lay_out(
+                |out| saved::round(&request.budget, out),
+                &kept,
+                |kept, out| saved::slot(kept.as_ref(), out),
+            )?;
             if first {
                 // Before anything is done it is told whether the file can be written.
                 checkpoint.check()?;

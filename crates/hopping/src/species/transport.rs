@@ -242,7 +242,7 @@ pub fn species_transport_resumable(
         }
         None => (Round::first(request), nobody()),
     };
-    checkpoint.lay_out(|out| saved::round(round, out), &kept, saved::slot)?;
+    checkpoint.lay_out(|out| saved::round(round, out), &kept, |kept, out| saved::slot(kept.as_ref(), out))?;
     // Before anything is done it is told whether the file can be written.
     checkpoint.check()?;
     let found = run(request, progress, round, kept, Some(&checkpoint));

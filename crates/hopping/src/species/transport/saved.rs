@@ -36,14 +36,12 @@ pub(super) fn round(of: Round, out: &mut Writer) {
 }
 
 /// A replica that is there, or not yet.
-pub(super) fn slot(of: &Option<Replica<'_>>, out: &mut Writer) -> Result<(), Refused> {
-    match of {
-        Some(of) => replica(of, out),
-        None => {
-            out.u8(0);
-            Ok(())
-        }
+pub(super) fn slot(of: Option<&Replica<'_>>, out: &mut Writer) -> Result<(), Refused> {
+    if let Some(of) = of {
+        return replica(of, out);
     }
+    out.u8(0);
+    Ok(())
 }
 
 /// A replica that is there.
