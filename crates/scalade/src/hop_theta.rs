@@ -14,6 +14,8 @@ const MOST_MOVES: u64 = 2_000_000_000;
 const SMALLEST_STEP: f64 = 15.0;
 /// Rounds of a run, each with half the error or half the step of the one before.
 const ROUNDS: usize = 10;
+/// theta over that of independent sites below which ions may separate.
+const SUSPICIOUS: f64 = 0.2;
 /// Moves for each site at a step of the search, over 64 replicas.
 const SWEEPS: u64 = 64 * 200;
 /// Steps towards the chemical potential of a concentration.
@@ -90,13 +92,15 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
     let mut half = whole;
     // Of the energy per site in kT: a first try, the error of theta decides.
     let mut precision = (0.1 * request.standard_error).clamp(2e-4, 4e-3);
+    let (mut suspicious, mut looked) = (false, false);
     // Doublings of the precision and halvings of the step.
     for round in 0..ROUNDS {
         // An open box that does not come to terms may hold two phases.
-        if round == 1
-            && let Some(within) = hop_gap::look(request, run)?
-        {
-            return Ok(Ok(within));
+        if suspicious && !looked {
+            if let Some(within) = hop_gap::look(request, run)? {
+                return Ok(Ok(within));
+            }
+            looked = true;
         }
         let points = run(&grand(&[mu - half, mu, mu + half]), precision, MOST_MOVES)?;
         if hop_gap::two_phases(&points, request.sites) {
@@ -108,6 +112,7 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
             // Noise may hide that the concentration rises.
             Err(Missing::Failed(_)) if round + 1 < ROUNDS => {
                 precision *= 0.5;
+                suspicious = true;
                 continue;
             }
             Err(missing) => return Ok(Err(missing)),
@@ -115,19 +120,21 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
         let error = by_fluctuation.std.hypot(by_difference.std);
         let gap = (by_fluctuation.value - by_difference.value) / error;
         let disagree = gap.abs() > LARGEST_DISAGREEMENT;
+        suspicious |= disagree || by_fluctuation.value < SUSPICIOUS / (1.0 - concentration);
         if by_fluctuation.std > SHARES[1] * request.standard_error * by_fluctuation.value {
             precision *= 0.5;
-        } else if !disagree {
-            return Ok(Ok(by_fluctuation.into()));
-        } else if half * SMALLEST_STEP > whole {
+        } else if disagree && half * SMALLEST_STEP > whole {
             // The curve bends within the step, as near an order: a shorter one tells bending from disagreement.
             half *= 0.5;
-        } else {
+        } else if disagree {
             return Ok(Err(Missing::Failed(format!(
                 "fluctuations give a thermodynamic factor of {:.4}({:.4}), the change of the chemical potential {:.4}({:.4}): they disagree by {gap:.1} standard errors; the box may hold two phases",
                 by_fluctuation.value, by_fluctuation.std, by_difference.value, by_difference.std
             ))));
+        } else if looked || !suspicious {
+            return Ok(Ok(by_fluctuation.into()));
         }
+        // What is left is told again after a look.
     }
     Ok(Err(Missing::Failed(format!(
         "the thermodynamic factor did not reach a standard error of {:e}; raise standard_error",
