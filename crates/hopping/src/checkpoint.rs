@@ -11,6 +11,7 @@ pub(crate) use bytes::{NO_ENGINE, Reader, Refused, Shape, Writer};
 
 use crate::HoppingError;
 use bytes::ENDS_EARLY;
+use rayon::prelude::*;
 use serde_json::Value;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -61,6 +62,28 @@ impl Identity {
             differing.map(|key| format!("{key} {} there, {} here", theirs[*key], ours[*key])).collect();
         if said.is_empty() { self.otherwise.into() } else { said.join("; ") }
     }
+}
+
+/// Replicas of a round as they are ready, in parallel: those that are kept, and the others as `make` makes them by their number, each of which is kept at once.
+pub(crate) fn completed<S: Send>(
+    kept: Vec<Option<S>>,
+    checkpoint: Option<&Checkpoint>,
+    make: impl Fn(usize) -> Result<S, HoppingError> + Sync,
+    write: impl Fn(&S, &mut Writer) -> Result<(), Refused> + Sync,
+) -> Result<Vec<S>, HoppingError> {
+    let one = |(index, kept): (usize, Option<S>)| {
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let made = make(index)?;
+        if let Some(checkpoint) = checkpoint {
+            checkpoint.keep(index, true, |out| write(&made, out))?;
+        }
+        Ok(made)
+    };
+    // All are made before an error is told, so that none of them is lost to it.
+    let all: Vec<Result<S, HoppingError>> = kept.into_par_iter().enumerate().map(one).collect();
+    all.into_iter().collect()
 }
 
 /// The digest of what is formatted.

@@ -2,7 +2,7 @@
 
 mod saved;
 
-use crate::checkpoint::{Checkpoint, Resumed};
+use crate::checkpoint::{Checkpoint, Resumed, completed};
 use crate::sampling::{Block, Kind, run_block};
 use crate::verdict::Judged;
 use crate::{
@@ -268,29 +268,6 @@ impl Blocks {
     }
 }
 
-/// Replicas of a round as they are ready: those that are kept, and the others.
-fn ready<'a>(
-    request: &TransportRequest<'a>,
-    setting: &Setting<'a>,
-    kept: Vec<Option<Replica<'a>>>,
-    pilot: u64,
-    progress: &dyn Progress,
-    checkpoint: Option<&Checkpoint>,
-) -> Result<Vec<Replica<'a>>, HoppingError> {
-    let one = |(index, kept): (usize, Option<Replica<'a>>)| {
-        if let Some(kept) = kept {
-            return Ok(kept);
-        }
-        let made = prepare(request, setting, index as u32, pilot, progress)?;
-        if let Some(checkpoint) = checkpoint {
-            checkpoint.keep(index, true, |out| saved::replica(&made, out))?;
-        }
-        Ok(made)
-    };
-    let all: Vec<Result<Replica<'_>, HoppingError>> = kept.into_par_iter().enumerate().map(one).collect();
-    all.into_iter().collect()
-}
-
 /// Computes one point; replicas run in parallel on the current rayon pool, with the same result for any number of threads.
 pub fn transport_point(
     request: &TransportRequest<'_>,
@@ -320,7 +297,12 @@ fn point<'a>(
     let blocks = u64::from(budget.replicas) * u64::from(budget.blocks_per_replica);
     let hops_per_block = budget.hops / blocks;
     let pilot = (hops_per_block / 4).max(200);
-    let mut replicas = ready(request, setting, kept, pilot, progress, checkpoint)?;
+    let mut replicas = completed(
+        kept,
+        checkpoint,
+        |index| prepare(request, setting, index as u32, pilot, progress),
+        saved::replica,
+    )?;
     // One interval for all replicas: each weighs the same time, whatever its hop rate. Where slow hops (odh) make and break the
     // carriers of fast ones (tsh), replicas without carriers stand still meanwhile, which is their share of the mean.
     let rate = replicas.iter().map(|r| r.hop_rate_hz).sum::<f64>() / replicas.len() as f64;
@@ -377,7 +359,7 @@ fn rounds<'a>(
             checkpoint.lay_out(
                 |out| saved::round(&request.budget, out),
                 &kept,
-                |of, out| saved::slot(of.as_ref(), out),
+                |of, out| out.optional(of.as_ref(), saved::replica),
             )?;
             if first {
                 // Before anything is done it is told whether the file can be written.

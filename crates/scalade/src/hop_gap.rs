@@ -8,7 +8,7 @@
 //! (B. Sadigh, P. Erhart, Phys. Rev. B 86, 134204 (2012)): its chemical potential is mu/kT = -kappa (phi + 2<c>).
 
 use crate::error::ScaladeError;
-use crate::hop_theta::{Factor, SHARES, Sampler, ThetaRequest};
+use crate::hop_theta::{Factor, Missing, SHARES, Sampler, ThetaRequest, Told};
 use scalade_lattice::model::exact::Levels;
 use scalade_lattice::model::{Law, SampledPoint};
 
@@ -75,8 +75,8 @@ impl Constraint {
 }
 
 /// theta of the box if that is not positive, or so small beside that of independent sites that the ions must be in two phases.
-pub(crate) fn look(request: &ThetaRequest, run: &Sampler<'_>) -> Result<Option<Factor>, ScaladeError> {
-    let found = sampled(request, run, MOST_FIRST_MOVES)?;
+pub(crate) fn look(request: &ThetaRequest, run: &Sampler<'_>) -> Result<Option<Told>, ScaladeError> {
+    let Some(found) = sampled(request, run, MOST_FIRST_MOVES)? else { return Ok(None) };
     let (least, most) = (found.value - 4.0 * found.std, found.value + 2.0 * found.std);
     let alone = 1.0 / (1.0 - request.concentration);
     let separated = found.value + 4.0 * found.std < 0.0 || (most < SMALL * alone && least > -SMALL * alone);
@@ -84,11 +84,30 @@ pub(crate) fn look(request: &ThetaRequest, run: &Sampler<'_>) -> Result<Option<F
 }
 
 /// theta from the chemical potentials of the box at concentrations below and above.
-pub(crate) fn within(request: &ThetaRequest, run: &Sampler<'_>) -> Result<Factor, ScaladeError> {
-    sampled(request, run, MOST_MOVES)
+pub(crate) fn within(request: &ThetaRequest, run: &Sampler<'_>) -> Result<Told, ScaladeError> {
+    let Some(found) = sampled(request, run, MOST_MOVES)? else {
+        return Ok(Err(Missing::Failed(
+            "no chemical potential could be sampled within the miscibility gap; take another size or concentration"
+                .into(),
+        )));
+    };
+    let wanted = error_wanted(found.value, request.standard_error);
+    if found.std > wanted {
+        return Ok(Err(Missing::Failed(format!(
+            "within the miscibility gap the box has a thermodynamic factor of {:.3}({:.3}), an error of {wanted:.3} was wanted; raise standard_error or take a smaller box",
+            found.value, found.std
+        ))));
+    }
+    Ok(Ok(found))
 }
 
-fn sampled(request: &ThetaRequest, run: &Sampler<'_>, most: u64) -> Result<Factor, ScaladeError> {
+/// Standard error wanted of theta: relative, but no less than what tells a small one from 0.
+fn error_wanted(theta: f64, standard_error: f64) -> f64 {
+    (SHARES[1] * standard_error * theta.abs()).max(LEAST_ERROR)
+}
+
+/// theta with the error wanted, or the one that is reached with so many moves of each point; none where noise hides the concentrations.
+fn sampled(request: &ThetaRequest, run: &Sampler<'_>, most: u64) -> Result<Option<Factor>, ScaladeError> {
     let c = request.concentration;
     let Constraint { step, kappa } = Constraint::new(c, request.sites, request.reach);
     let laws = [c - step, c + step].map(|at| Law::VarianceConstrained { phi: -2.0 * at, kappa });
@@ -106,21 +125,22 @@ fn sampled(request: &ThetaRequest, run: &Sampler<'_>, most: u64) -> Result<Facto
             (mu(c + step, at[1].value) - mu(c - step, at[0].value), at[1].value - at[0].value);
         let noise = at[0].error.hypot(at[1].error);
         if width <= 4.0 * noise {
+            if moves == most {
+                break;
+            }
             moves = moves.saturating_mul(4).min(most);
             continue;
         }
         let slope = rise / width;
         // d mu/dc = 2 kappa (2 step/width - 1): an error of the width moves it by its own slope.
         let error = 4.0 * kappa * step * noise / width.powi(2);
-        let wanted = SHARES[1] * request.standard_error * slope.abs() * c;
-        if round == ROUNDS || moves == most || error * c <= wanted.max(LEAST_ERROR) {
-            return Ok(factor(c * slope, c * error));
+        let wanted = error_wanted(c * slope, request.standard_error);
+        if round == ROUNDS || moves == most || error * c <= wanted {
+            return Ok(Some(factor(c * slope, c * error)));
         }
         moves = moves.saturating_mul(2).min(most);
     }
-    Err(ScaladeError::input(
-        "the thermodynamic factor within the miscibility gap could not be sampled; take another box or concentration",
-    ))
+    Ok(None)
 }
 
 /// theta of a small box from all its states in the same ensembles, if it is negative there.
@@ -169,7 +189,7 @@ mod tests {
             let (model, reach) = (square(pair), 4.0 * f64::abs(pair));
             let levels = Levels::enumerate(&model).unwrap();
             let request = ThetaRequest { concentration: 0.5, reach, sites: 16, standard_error: 0.02 };
-            let found = within(&request, &sampler(&model)).unwrap();
+            let found = within(&request, &sampler(&model)).unwrap().unwrap();
             let want = from_levels(&levels, 0.5, reach);
             assert!(found.std < 0.03 && want.is_some() == negative, "{found:?} {want:?}");
             if let Some(want) = want {

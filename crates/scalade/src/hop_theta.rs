@@ -98,17 +98,17 @@ pub(crate) fn by_sampling(request: &ThetaRequest, run: &Sampler<'_>) -> Result<T
         // An open box that does not come to terms may hold two phases.
         if suspicious && !looked {
             if let Some(within) = hop_gap::look(request, run)? {
-                return Ok(Ok(within));
+                return Ok(within);
             }
             looked = true;
         }
         let points = run(&grand(&[mu - half, mu, mu + half]), precision, MOST_MOVES)?;
         if hop_gap::two_phases(&points, request.sites) {
-            return hop_gap::within(request, run).map(Ok);
+            return hop_gap::within(request, run);
         }
         let (by_fluctuation, by_difference) = match two_estimates(&points, half, concentration) {
             Ok(both) => both,
-            Err(Missing::Absent(_)) => return hop_gap::within(request, run).map(Ok),
+            Err(Missing::Absent(_)) => return hop_gap::within(request, run),
             // Noise may hide that the concentration rises.
             Err(Missing::Failed(_)) if round + 1 < ROUNDS => {
                 precision *= 0.5;

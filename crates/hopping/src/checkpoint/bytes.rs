@@ -21,6 +21,19 @@ const MOST_CELLS: i32 = 1 << 30;
 pub(crate) struct Writer(pub(super) Vec<u8>);
 
 impl Writer {
+    /// What is there, or that it is not: what is there begins with a byte that is not 0.
+    pub(crate) fn optional<S>(
+        &mut self,
+        of: Option<&S>,
+        write: impl FnOnce(&S, &mut Self) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        if let Some(of) = of {
+            return write(of, self);
+        }
+        self.u8(0);
+        Ok(())
+    }
+
     pub(crate) fn u8(&mut self, value: u8) {
         self.0.push(value);
     }

@@ -7,7 +7,7 @@ use super::equilibrium::equilibrate_species;
 use super::model::SpeciesModel;
 use super::moves::Mobility;
 use super::sampling::{Followed, SpeciesBlock, run_block};
-use crate::checkpoint::{Checkpoint, Resumed};
+use crate::checkpoint::{Checkpoint, Resumed, completed};
 use crate::error::{exceeds, positive};
 use crate::sampling::{Block, Kind};
 use crate::transport::{Progress, samples_per_block};
@@ -242,7 +242,11 @@ pub fn species_transport_resumable(
         }
         None => (Round::first(request), nobody()),
     };
-    checkpoint.lay_out(|out| saved::round(round, out), &kept, |of, out| saved::slot(of.as_ref(), out))?;
+    checkpoint.lay_out(
+        |out| saved::round(round, out),
+        &kept,
+        |of, out| out.optional(of.as_ref(), saved::replica),
+    )?;
     // Before anything is done it is told whether the file can be written.
     checkpoint.check()?;
     let found = run(request, progress, round, kept, Some(&checkpoint));
@@ -257,27 +261,6 @@ fn nobody<'a>() -> Vec<Option<Replica<'a>>> {
     (0..REPLICAS).map(|_| None).collect()
 }
 
-/// Replicas as they are ready: those that are kept, and the others.
-fn ready<'a>(
-    request: &SpeciesRequest<'a>,
-    kept: Vec<Option<Replica<'a>>>,
-    progress: &dyn Progress,
-    checkpoint: Option<&Checkpoint>,
-) -> Result<Vec<Replica<'a>>, HoppingError> {
-    let one = |(index, kept): (usize, Option<Replica<'a>>)| {
-        if let Some(kept) = kept {
-            return Ok(kept);
-        }
-        let made = prepare(request, index as u32, progress)?;
-        if let Some(checkpoint) = checkpoint {
-            checkpoint.keep(index, true, |out| saved::replica(&made, out))?;
-        }
-        Ok(made)
-    };
-    let all: Vec<Result<Replica<'_>, HoppingError>> = kept.into_par_iter().enumerate().map(one).collect();
-    all.into_iter().collect()
-}
-
 /// Rounds from the one given, with the replicas that are kept.
 fn run<'a>(
     request: &SpeciesRequest<'a>,
@@ -287,7 +270,8 @@ fn run<'a>(
     checkpoint: Option<&Checkpoint>,
 ) -> Result<SpeciesTransport, HoppingError> {
     let model = request.model;
-    let mut replicas = ready(request, kept, progress, checkpoint)?;
+    let mut replicas =
+        completed(kept, checkpoint, |index| prepare(request, index as u32, progress), saved::replica)?;
     let carriers = carriers(model, request.arrangement);
     loop {
         if progress.cancelled() {

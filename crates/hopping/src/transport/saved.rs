@@ -33,15 +33,6 @@ pub(super) fn round(budget: &Budget, out: &mut Writer) {
     out.u32(budget.replicas);
 }
 
-/// A replica that is there, or not yet.
-pub(super) fn slot(of: Option<&Replica<'_>>, out: &mut Writer) -> Result<(), Refused> {
-    if let Some(of) = of {
-        return replica(of, out);
-    }
-    out.u8(0);
-    Ok(())
-}
-
 /// A replica that is there.
 pub(super) fn replica(of: &Replica<'_>, out: &mut Writer) -> Result<(), Refused> {
     out.u8(1);

@@ -35,15 +35,6 @@ pub(super) fn round(of: Round, out: &mut Writer) {
     out.u64(of.wanted as u64);
 }
 
-/// A replica that is there, or not yet.
-pub(super) fn slot(of: Option<&Replica<'_>>, out: &mut Writer) -> Result<(), Refused> {
-    if let Some(of) = of {
-        return replica(of, out);
-    }
-    out.u8(0);
-    Ok(())
-}
-
 /// A replica that is there.
 pub(super) fn replica(of: &Replica<'_>, out: &mut Writer) -> Result<(), Refused> {
     out.u8(1);
