@@ -4,30 +4,9 @@
 
 mod common;
 
-use common::{document, refused};
+use common::{Folder, data, document, refused};
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-
-fn data(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/licoo2").join(name).to_string_lossy().into_owned()
-}
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.at(name), text).unwrap();
-        self.at(name).to_string_lossy().into_owned()
-    }
-}
+use std::path::PathBuf;
 
 fn diagonal(of: &Value, axis: usize) -> (f64, f64) {
     (of["value"][axis][axis].as_f64().unwrap(), of["std_error"][axis][axis].as_f64().unwrap())

@@ -4,39 +4,9 @@
 
 mod common;
 
-use common::{document, refused};
+use common::{Folder, data, document, refused};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-fn data(name: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/licoo2").join(name).to_string_lossy().into_owned()
-}
-
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn at(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.at(name).to_string_lossy().into_owned()
-    }
-
-    fn write(&self, name: &str, text: &str) -> String {
-        std::fs::write(self.at(name), text).unwrap();
-        self.path(name)
-    }
-
-    fn json(&self, name: &str) -> Value {
-        serde_json::from_slice(&std::fs::read(self.at(name)).unwrap()).unwrap()
-    }
-}
 
 fn number(of: &Value) -> f64 {
     of.as_f64().unwrap_or_else(|| panic!("no number: {of}"))

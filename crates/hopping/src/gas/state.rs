@@ -669,3 +669,28 @@ macro_rules! motion_of_the_state {
     };
 }
 pub(super) use motion_of_the_state;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use scalade_crystal::NamedLattice;
+
+    /// All that is kept of a site, displacements and room that is not used included.
+    #[test]
+    fn a_site_takes_forty_bytes_at_most() {
+        let model = GasModel::named(NamedLattice::Sc, &[100; 3], &[-0.5], 1.0).unwrap();
+        for (ions, most) in [(500_000, 18.0), (100_000, 8.0), (950_000, 32.0), (999_999, 30.0)] {
+            let occupied: Vec<bool> =
+                (0..1_000_000).map(|site| site * ions / 1_000_000 != (site + 1) * ions / 1_000_000).collect();
+            let state = GasState::new(&model, &occupied).unwrap();
+            let bytes = state.holder.capacity() * size_of::<u32>()
+                + state.marks.capacity()
+                + state.places.capacity() * size_of::<Place>()
+                + state.travels.capacity() * size_of::<Travel>()
+                + state.holes.as_ref().map_or(0, |holes| holes.capacity() * size_of::<Place>())
+                + state.shape.axes.iter().map(|axis| axis.capacity() * size_of::<u32>()).sum::<usize>();
+            let each = bytes as f64 / 1e6;
+            assert!(each < most, "{ions} ions: {each} bytes");
+        }
+    }
+}
