@@ -679,9 +679,10 @@ mod tests {
     #[test]
     fn a_site_takes_forty_bytes_at_most() {
         let model = GasModel::named(NamedLattice::Sc, &[100; 3], &[-0.5], 1.0).unwrap();
-        for (ions, most) in [(500_000, 18.0), (100_000, 8.0), (950_000, 32.0), (999_999, 30.0)] {
+        for (ions, most) in [(500_000usize, 18.0), (100_000, 8.0), (950_000, 32.0), (999_999, 30.0)] {
             let occupied: Vec<bool> =
                 (0..1_000_000).map(|site| site * ions / 1_000_000 != (site + 1) * ions / 1_000_000).collect();
+            assert_eq!(occupied.iter().filter(|filled| **filled).count(), ions);
             let state = GasState::new(&model, &occupied).unwrap();
             let bytes = state.holder.capacity() * size_of::<u32>()
                 + state.marks.capacity()
