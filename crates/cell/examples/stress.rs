@@ -68,7 +68,7 @@ fn main() -> Result<(), CellError> {
     let mut tabulated = sets[0].clone();
     let x: Vec<f64> = (0..=40).map(|i| f64::from(i) / 40.0).collect();
     let y = x.iter().map(|x| 1e-13 * 10.0_f64.powf(-1.5 * (-((x - 0.75) / 0.1).powi(2)).exp())).collect();
-    tabulated.positive.diffusivity = Activated::isothermal(Table::new(x, y, true, Outside::Error)?);
+    tabulated.positive.material.diffusivity = Activated::isothermal(Table::new(x, y, true, Outside::Error)?);
     run("Marquis2019 1C with D(x) table", &tabulated, &Protocol::discharge(1.0, 3.105), &options);
     run("Marquis2019 1C with D(x) table, lumped", &tabulated, &Protocol::discharge(1.0, 3.105), &lumped);
     Ok(())

@@ -7,7 +7,10 @@
 
 use crate::FARADAY;
 use crate::error::CellError;
-use crate::parameters::{Electrode, Electrolyte, Kinetics, ParameterSet, Separator, ThermalParameters};
+use crate::parameters::{
+    ActiveMaterial, Electrode, Electrolyte, Kinetics, NegativeElectrode, ParameterSet, Separator,
+    StoichiometryWindow, ThermalParameters,
+};
 use crate::property::{Activated, OpenCircuitPotential, Property};
 use crate::table::{Outside, Table};
 use serde_json::Value;
@@ -60,8 +63,8 @@ impl Section<'_> {
         })
     }
 
-    /// `full` names the stoichiometry limit that belongs to a charged cell.
-    fn electrode(&self, full: &str, salt: f64) -> Result<Electrode, CellError> {
+    /// `empty` and `full` name the stoichiometry limits that belong to an empty and to a charged cell.
+    fn electrode(&self, empty: &str, full: &str, salt: f64) -> Result<Electrode, CellError> {
         if self.value.get("Particle").is_some() {
             return Err(CellError::Document(format!(
                 "{}: several active materials; this model takes one per electrode",
@@ -78,16 +81,14 @@ impl Section<'_> {
         } else {
             Property::Constant(0.0)
         };
-        Ok(Electrode {
-            thickness_m: self.number("Thickness [m]")?,
-            porosity: self.number("Porosity")?,
-            active_fraction: self.number("Surface area per unit volume [m-1]")? * radius / 3.0,
-            electrolyte_efficiency: self.number("Transport efficiency")?,
-            solid_efficiency: 1.0,
-            conductivity_s_per_m: self.number("Conductivity [S.m-1]")?,
+        let material = ActiveMaterial {
+            name: String::new(),
+            fraction: self.number("Surface area per unit volume [m-1]")? * radius / 3.0,
             particle_radius_m: radius,
+            radius_distribution: None,
             max_concentration: maximum,
             initial_concentration: maximum * self.number(full)?,
+            window: Some(StoichiometryWindow { empty: self.number(empty)?, full: self.number(full)? }),
             open_circuit: OpenCircuitPotential {
                 at_reference: self.property("OCP [V]")?,
                 entropic_slope: entropic,
@@ -99,6 +100,16 @@ impl Section<'_> {
                     .number_or("Reaction rate constant activation energy [J.mol-1]", 0.0),
             },
             kinetics: Kinetics::ButlerVolmer,
+        };
+        Ok(Electrode {
+            thickness_m: self.number("Thickness [m]")?,
+            porosity: self.number("Porosity")?,
+            electrolyte_efficiency: self.number("Transport efficiency")?,
+            solid_efficiency: 1.0,
+            conductivity_s_per_m: self.number("Conductivity [S.m-1]")?,
+            double_layer_capacitance: 0.0,
+            material,
+            blended: Vec::new(),
         })
     }
 }
@@ -149,17 +160,23 @@ impl ParameterSet {
         };
         let parameters = Self {
             name,
-            negative: section("Negative electrode").electrode("Maximum stoichiometry", salt)?,
+            negative: section("Negative electrode")
+                .electrode("Minimum stoichiometry", "Maximum stoichiometry", salt)
+                .map(NegativeElectrode::Porous)?,
             separator: Separator {
                 thickness_m: separator.number("Thickness [m]")?,
                 porosity: separator.number("Porosity")?,
                 electrolyte_efficiency: separator.number("Transport efficiency")?,
             },
-            positive: section("Positive electrode").electrode("Minimum stoichiometry", salt)?,
+            positive: section("Positive electrode").electrode(
+                "Maximum stoichiometry",
+                "Minimum stoichiometry",
+                salt,
+            )?,
             electrolyte: Electrolyte {
                 initial_concentration: salt,
-                transference_number: salt_section.number("Cation transference number")?,
-                thermodynamic_factor: 1.0,
+                transference_number: Property::Constant(salt_section.number("Cation transference number")?),
+                thermodynamic_factor: Property::Constant(1.0),
                 diffusivity: salt_section
                     .activated("Diffusivity [m2.s-1]", "Diffusivity activation energy [J.mol-1]")?,
                 conductivity: salt_section
@@ -167,6 +184,8 @@ impl ParameterSet {
             },
             electrode_area_m2: cell.number("Electrode area [m2]")?,
             parallel_pairs: cell.number("Number of electrode pairs connected in parallel to make a cell")?,
+            contact_resistance_ohm: 0.0,
+            without_electrolyte: false,
             nominal_capacity_ah: cell.number("Nominal cell capacity [A.h]")?,
             lower_voltage_v: cell.number("Lower voltage cut-off [V]")?,
             upper_voltage_v: cell.number("Upper voltage cut-off [V]")?,

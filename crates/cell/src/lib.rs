@@ -33,10 +33,14 @@ mod solve;
 mod solver;
 mod table;
 
+pub use balance::VoltageWindow;
 pub use error::CellError;
 pub use expression::{Formula, FormulaWorkspace};
 pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
-pub use parameters::{Electrode, Electrolyte, Kinetics, ParameterSet, Separator, ThermalParameters};
+pub use parameters::{
+    ActiveMaterial, Electrode, Electrolyte, Kinetics, LithiumMetal, NegativeElectrode, ParameterSet,
+    RadiusDistribution, Separator, StoichiometryWindow, ThermalParameters,
+};
 pub use property::{Activated, OpenCircuitPotential, Property, Undefined};
 pub use protocol::{Control, DischargeProtocol, Protocol, Step, StepLimits};
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};

@@ -6,14 +6,14 @@ use crate::expression::{Formula, FormulaWorkspace};
 use crate::table::Table;
 use serde::{Deserialize, Serialize};
 
-/// A material property as a function of stoichiometry `x`, electrolyte concentration `c_e` and particle
-/// concentration `c_s` (mol/m3), at the reference temperature. In documents: a number, a formula, or `{"x":
+/// A material property as a function of stoichiometry `x`, electrolyte concentration `c_e`, particle
+/// concentration `c_s` (mol/m3) and temperature `T` (K). In documents: a number, a formula, or `{"x":
 /// [...], "y": [...]}`.
 ///
 /// ```
 /// use scalade_cell::Property;
 /// let property: Property = serde_json::from_str(r#""0.0911 + 1.9101e-3 * c_e""#)?;
-/// assert!((property.value(0.0, 1000.0, 0.0)? - 2.0012).abs() < 1e-12);
+/// assert!((property.value([0.0, 1000.0, 0.0, 298.15])? - 2.0012).abs() < 1e-12);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,15 +67,16 @@ impl Property {
         }
     }
 
-    /// Value at one point.
+    /// Value at one point (x, c_e, c_s, T).
     ///
     /// # Errors
     /// [`CellError::Parameter`] if the property has no finite value there.
-    pub fn value(&self, x: f64, c_e: f64, c_s: f64) -> Result<f64, CellError> {
+    pub fn value(&self, point: [f64; 4]) -> Result<f64, CellError> {
         let mut out = [0.0];
-        self.evaluate([&[x], &[c_e], &[c_s]], &mut FormulaWorkspace::default(), &mut out).map_err(
+        let [x, c_e, c_s, t] = point;
+        self.evaluate([&[x], &[c_e], &[c_s], &[t]], &mut FormulaWorkspace::default(), &mut out).map_err(
             |undefined| CellError::Parameter {
-                name: format!("property at x = {x}, c_e = {c_e}, c_s = {c_s}"),
+                name: format!("property at x = {x}, c_e = {c_e}, c_s = {c_s}, T = {t}"),
                 value: undefined.value,
                 requirement: "must be finite and inside its table".to_owned(),
             },
@@ -83,14 +84,15 @@ impl Property {
         Ok(out[0])
     }
 
-    /// Values over a batch of points `variables` = (x, c_e, c_s), each slice at least as long as `out`.
+    /// Values over a batch of points `variables` = (x, c_e, c_s, T), each slice at least as long as `out`,
+    /// or of length 1 (the same everywhere; not for x).
     /// Gives how many points lay outside a table with a clamp or extend policy.
     ///
     /// # Errors
     /// The first point without a finite value.
     pub fn evaluate(
         &self,
-        variables: [&[f64]; 3],
+        variables: [&[f64]; 4],
         workspace: &mut FormulaWorkspace,
         out: &mut [f64],
     ) -> Result<usize, Undefined> {
@@ -110,14 +112,14 @@ impl Property {
         Ok(outside)
     }
 
-    /// Values and derivatives along `direction` in (x, c_e, c_s) over a batch; as [`Self::evaluate`].
+    /// Values and derivatives along `direction` in (x, c_e, c_s, T) over a batch; as [`Self::evaluate`].
     ///
     /// # Errors
     /// The first point without a finite value or derivative.
     pub fn evaluate_dual(
         &self,
-        variables: [&[f64]; 3],
-        direction: [f64; 3],
+        variables: [&[f64]; 4],
+        direction: [f64; 4],
         workspace: &mut FormulaWorkspace,
         out: &mut [f64],
         derivative: &mut [f64],

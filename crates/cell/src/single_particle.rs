@@ -70,19 +70,29 @@ pub fn single_particle_voltage(
     time_s: f64,
     series: &SphereSeries,
 ) -> Result<f64, CellError> {
-    let negative = surface(&p.negative, current, time_s, series, p)?;
+    let negative = match p.negative.porous() {
+        Some(electrode) => surface(electrode, current, time_s, series, p)?,
+        None => {
+            return Err(CellError::Parameter {
+                name: "lithium metal electrode".to_owned(),
+                value: f64::NAN,
+                requirement: "has no particles: the closed form is that of a full cell".to_owned(),
+            });
+        }
+    };
     let positive = surface(&p.positive, -current, time_s, series, p)?;
     Ok(positive - negative)
 }
 
 /// Potential U + eta of one electrode whose lithium leaves with `current`.
 fn surface(
-    e: &Electrode,
+    electrode: &Electrode,
     current: f64,
     time_s: f64,
     series: &SphereSeries,
     p: &ParameterSet,
 ) -> Result<f64, CellError> {
+    let e = &electrode.material;
     let kelvin = p.initial_temperature_k;
     let reference = p.reference_temperature_k;
     let constant = e.diffusivity.at_reference.as_constant().ok_or_else(|| CellError::Parameter {
@@ -92,14 +102,14 @@ fn surface(
     })?;
     let d = constant * e.diffusivity.arrhenius_factor(kelvin, reference);
     let radius = e.particle_radius_m;
-    let j = current / (e.specific_surface() * e.thickness_m);
+    let j = current / (e.specific_surface() * electrode.thickness_m);
     let tau = d * time_s / (radius * radius);
     let c = e.initial_concentration - j / FARADAY * radius / d * series.surface_deviation(tau);
     let x = c / e.max_concentration;
-    let c_e = p.electrolyte.initial_concentration;
-    let u = e.open_circuit.at_reference.value(x, c_e, c)?
-        + (kelvin - reference) * e.open_circuit.entropic_slope.value(x, c_e, c)?;
-    let j0 = e.exchange_current.at_reference.value(x, c_e, c)?
+    let point = [x, p.electrolyte.initial_concentration, c, kelvin];
+    let u = e.open_circuit.at_reference.value(point)?
+        + (kelvin - reference) * e.open_circuit.entropic_slope.value(point)?;
+    let j0 = e.exchange_current.at_reference.value(point)?
         * e.exchange_current.arrhenius_factor(kelvin, reference);
     Ok(u + 2.0 * GAS_CONSTANT * kelvin / FARADAY * (j / (2.0 * j0)).asinh())
 }

@@ -499,10 +499,8 @@ impl<'a> Run<'a> {
             stored_heat_j: stored * area,
         };
         if self.options.audit_heat_of_mixing {
-            let reference = [
-                self.parameters.negative.initial_concentration,
-                self.parameters.positive.initial_concentration,
-            ];
+            let reference =
+                [0, 1].map(|i| self.start_stoichiometry[i] * self.model.electrodes[i].max_concentration);
             solution.energy.free_energy_change_j = self.model.free_energy(&self.y, reference) * area;
         }
         let counters = self.bdf.counters;

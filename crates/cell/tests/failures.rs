@@ -61,15 +61,17 @@ fn a_discharge_without_voltage_limit_ends_at_the_edge_of_the_stoichiometry_or_sa
 fn a_table_that_ends_too_early_stops_the_run_with_its_place() {
     let mut p = ParameterSet::marquis2019().unwrap();
     let x: Vec<f64> = (0..=100).map(|i| 0.55 + 0.25 * f64::from(i) / 100.0).collect();
-    let y: Vec<f64> =
-        x.iter().map(|x| p.positive.open_circuit.at_reference.value(*x, 0.0, 0.0).unwrap()).collect();
+    let y: Vec<f64> = x
+        .iter()
+        .map(|x| p.positive.material.open_circuit.at_reference.value([*x, 0.0, 0.0, 298.15]).unwrap())
+        .collect();
     let table = |outside| Property::from(Table::new(x.clone(), y.clone(), false, outside).unwrap());
-    p.positive.open_circuit.at_reference = table(Outside::Error);
+    p.positive.material.open_circuit.at_reference = table(Outside::Error);
     let error = solve(&p, &Protocol::discharge(1.0, 3.105), &DfnOptions::default(), &[]).unwrap_err();
     let CellError::TimeStep { variable, time_s, value, .. } = &error else { panic!("{error}") };
     assert!(variable.contains("positive particles") && *time_s > 500.0 && *value > 0.79, "{error}");
     // The same with an extension is counted.
-    p.positive.open_circuit.at_reference = table(Outside::Extend);
+    p.positive.material.open_circuit.at_reference = table(Outside::Extend);
     let solution = solve(&p, &Protocol::discharge(1.0, 3.105), &DfnOptions::default(), &[]).unwrap();
     assert!(solution.work.outside_table > 0);
 }
@@ -94,7 +96,7 @@ fn an_absurd_current_is_an_error_or_an_immediate_end() {
 #[test]
 fn a_start_outside_the_data_is_refused() {
     let mut p = ParameterSet::marquis2019().unwrap();
-    p.positive.open_circuit.at_reference =
+    p.positive.material.open_circuit.at_reference =
         Property::from(Table::new(vec![0.7, 1.0], vec![4.0, 3.5], false, Outside::Error).unwrap());
     let error = solve(&p, &Protocol::discharge(1.0, 3.0), &DfnOptions::default(), &[]).unwrap_err();
     assert!(matches!(error, CellError::InitialPotentials { .. }), "{error}");

@@ -23,7 +23,7 @@ fn assert_conserved(solution: &DfnSolution) {
 fn with_tabulated_diffusivity(mut p: ParameterSet) -> ParameterSet {
     let x: Vec<f64> = (0..=20).map(|i| f64::from(i) / 20.0).collect();
     let y = x.iter().map(|x| 1e-13 * 10.0_f64.powf(-1.3 * (-((x - 0.7) / 0.15).powi(2)).exp())).collect();
-    p.positive.diffusivity = Activated::isothermal(Table::new(x, y, true, Outside::Error).unwrap());
+    p.positive.material.diffusivity = Activated::isothermal(Table::new(x, y, true, Outside::Error).unwrap());
     p
 }
 
@@ -158,10 +158,13 @@ fn rest_relaxes_to_the_open_circuit_voltage_of_the_mean_states() {
     let solution = solve(&p, &protocol, &tight(), &[]).unwrap();
     let charge = solution.end_capacity_ah * 3600.0 / p.total_area_m2() / 96_485.332_12;
     let mean = |e: &scalade_cell::Electrode, sign: f64| {
-        e.initial_stoichiometry() + sign * charge / (e.active_fraction * e.thickness_m * e.max_concentration)
+        e.initial_content() + sign * charge * 96_485.332_12 / e.charge_per_area()
     };
-    let u = |e: &scalade_cell::Electrode, x: f64| e.open_circuit.at_reference.value(x, 1000.0, 0.0).unwrap();
-    let expected = u(&p.positive, mean(&p.positive, 1.0)) - u(&p.negative, mean(&p.negative, -1.0));
+    let u = |e: &scalade_cell::Electrode, x: f64| {
+        e.material.open_circuit.at_reference.value([x, 1000.0, 0.0, 298.15]).unwrap()
+    };
+    let negative = p.negative.porous().unwrap();
+    let expected = u(&p.positive, mean(&p.positive, 1.0)) - u(negative, mean(negative, -1.0));
     assert!(
         (solution.end_voltage_v - expected).abs() < 2e-6,
         "{} against {expected}",
@@ -182,7 +185,7 @@ fn exchanging_the_electrodes_mirrors_the_solution() {
     };
     let forward = run(&p, &options, 1.0);
     let mirror_options = DfnOptions { mesh: options.mesh.mirrored(), ..options.clone() };
-    let mirror = run(&p.mirrored(), &mirror_options, -1.0);
+    let mirror = run(&p.mirrored().unwrap(), &mirror_options, -1.0);
     for (a, b) in forward.voltage_v.iter().zip(&mirror.voltage_v) {
         assert!((a + b).abs() < 1e-6, "{a} {b}");
     }
@@ -292,12 +295,15 @@ fn tables_reproduce_formulas() {
     let p = ParameterSet::marquis2019().unwrap();
     let mut tabulated = p.clone();
     let x: Vec<f64> = (0..=4000).map(|i| 0.3 + 0.7 * f64::from(i) / 4000.0).collect();
-    let of =
-        |property: &Property| x.iter().map(|x| property.value(*x, 1000.0, 0.0).unwrap()).collect::<Vec<_>>();
+    let of = |property: &Property| {
+        x.iter().map(|x| property.value([*x, 1000.0, 0.0, 298.15]).unwrap()).collect::<Vec<_>>()
+    };
     let table = |y: Vec<f64>| Property::from(Table::new(x.clone(), y, false, Outside::Error).unwrap());
-    tabulated.positive.open_circuit.at_reference = table(of(&p.positive.open_circuit.at_reference));
-    tabulated.positive.open_circuit.entropic_slope = table(of(&p.positive.open_circuit.entropic_slope));
-    tabulated.positive.diffusivity.at_reference =
+    tabulated.positive.material.open_circuit.at_reference =
+        table(of(&p.positive.material.open_circuit.at_reference));
+    tabulated.positive.material.open_circuit.entropic_slope =
+        table(of(&p.positive.material.open_circuit.entropic_slope));
+    tabulated.positive.material.diffusivity.at_reference =
         Property::from(Table::new(vec![0.0, 1.0], vec![1e-13, 1e-13], true, Outside::Error).unwrap());
     let options = DfnOptions { thermal: Thermal::Lumped, ..DfnOptions::default() };
     let times = [60.0, 600.0, 1800.0, 3000.0];
@@ -330,10 +336,10 @@ proptest! {
         for drop in &drops {
             y.push(y[y.len() - 1] - 1.2 * drop / total);
         }
-        p.positive.open_circuit.at_reference = Table::new(x, y, false, Outside::Extend).unwrap().into();
+        p.positive.material.open_circuit.at_reference = Table::new(x, y, false, Outside::Extend).unwrap().into();
         let x: Vec<f64> = (0..8).map(|i| 0.4 + 0.6 * f64::from(i) / 7.0).collect();
         let y = exponents.iter().map(|e| 10.0_f64.powf(*e)).collect();
-        p.positive.diffusivity.at_reference = Table::new(x, y, true, Outside::Clamp).unwrap().into();
+        p.positive.material.diffusivity.at_reference = Table::new(x, y, true, Outside::Clamp).unwrap().into();
         let thermal = if lumped { Thermal::Lumped } else { Thermal::Isothermal };
         let options = DfnOptions { thermal, ..DfnOptions::default() };
         let times: Vec<f64> = (0..50).map(|i| f64::from(i) * 72.0 / rate).collect();

@@ -27,7 +27,7 @@ fn precedence_is_that_of_python() {
         ("log(exp(3)) + sqrt(16)", 7.0),
         ("R*0 + F*0 + sinh(0) + cosh(0) + tanh(0)", 1.0),
     ] {
-        let found = Formula::parse(text).unwrap().value(0.0, 0.0, 0.0);
+        let found = Formula::parse(text).unwrap().value([0.0, 0.0, 0.0, 0.0]);
         assert!((found - value).abs() < 1e-15 * 4.0, "{text}: {found}");
     }
 }
@@ -67,7 +67,7 @@ fn bundled_functions_reproduce_their_check_values() {
     for set in ["Marquis2019", "Chen2020", "Prada2013"] {
         for (name, value) in document[set]["check at x=0.4 c_e=900 c_s=12000"].as_object().unwrap() {
             let formula = Formula::parse(document[set]["functions"][name].as_str().unwrap()).unwrap();
-            let found = formula.value(0.4, 900.0, 12_000.0);
+            let found = formula.value([0.4, 900.0, 12_000.0, 298.15]);
             let wanted = value.as_f64().unwrap();
             assert!((found / wanted - 1.0).abs() < 1e-13, "{set} {name}: {found} {wanted}");
             checked += 1;
@@ -93,11 +93,11 @@ fn parameter_sets_survive_serialisation_and_refuse_nonsense() {
     let width: f64 = layers.iter().map(|l| l.0).sum();
     assert!((p.thermal.as_ref().unwrap().volumetric_heat_capacity - heat / width).abs() < 1e-6);
     let broken: [fn(&mut ParameterSet); 6] = [
-        |p| p.negative.thickness_m = f64::NAN,
+        |p| p.negative.porous_mut().unwrap().thickness_m = f64::NAN,
         |p| p.positive.porosity = 0.0,
-        |p| p.positive.initial_concentration = 1e9,
-        |p| p.electrolyte.transference_number = 3.0,
-        |p| p.negative.diffusivity.at_reference = Property::Constant(-1.0),
+        |p| p.positive.material.initial_concentration = 1e9,
+        |p| p.electrolyte.transference_number = Property::Constant(3.0),
+        |p| p.negative.porous_mut().unwrap().material.diffusivity.at_reference = Property::Constant(-1.0),
         |p| p.initial_temperature_k = f64::INFINITY,
     ];
     for (i, change) in broken.iter().enumerate() {
@@ -125,7 +125,7 @@ fn tables_refuse_bad_data_and_follow_their_policy() {
     let property: Property =
         serde_json::from_str(r#"{"x": [0.0, 1.0], "y": [1e-14, 1e-12], "log10": true, "outside": "clamp"}"#)
             .unwrap();
-    assert!((property.value(0.5, 0.0, 0.0).unwrap() / 1e-13 - 1.0).abs() < 1e-12);
+    assert!((property.value([0.5, 0.0, 0.0, 298.15]).unwrap() / 1e-13 - 1.0).abs() < 1e-12);
     assert!(serde_json::from_str::<Property>(r#"{"x": [0.0], "y": [1.0]}"#).is_err());
 }
 
@@ -133,12 +133,16 @@ fn tables_refuse_bad_data_and_follow_their_policy() {
 fn a_cell_can_be_started_at_a_voltage() {
     let p = ParameterSet::chen2020().unwrap();
     let lithium = |p: &ParameterSet| {
-        p.negative.charge_per_area() * p.negative.initial_stoichiometry()
-            + p.positive.charge_per_area() * p.positive.initial_stoichiometry()
+        p.negative.porous().unwrap().charge_per_area()
+            * p.negative.porous().unwrap().material.initial_stoichiometry()
+            + p.positive.charge_per_area() * p.positive.material.initial_stoichiometry()
     };
     for volts in [2.6, 3.3, 3.7, 4.15] {
         let started = p.started_at_voltage(volts).unwrap();
-        let (x, y) = (started.negative.initial_stoichiometry(), started.positive.initial_stoichiometry());
+        let (x, y) = (
+            started.negative.porous().unwrap().material.initial_stoichiometry(),
+            started.positive.material.initial_stoichiometry(),
+        );
         assert!((started.open_circuit_voltage(x, y).unwrap() - volts).abs() < 1e-10);
         assert!((lithium(&started) / lithium(&p) - 1.0).abs() < 1e-13);
     }
@@ -155,7 +159,10 @@ fn bpx_documents_that_do_not_fit_say_why() {
     let error = ParameterSet::from_bpx(r#"{"Header": {"Model": "DFN"}}"#).unwrap_err().to_string();
     assert!(error.contains("Electrolyte: Initial concentration"), "{error}");
     let lfp = ParameterSet::from_bpx(include_str!("../../../data/cell/bpx/lfp_18650_cell_BPX.json")).unwrap();
-    assert!(lfp.positive.initial_stoichiometry() < 0.2 && lfp.negative.initial_stoichiometry() > 0.5);
+    assert!(
+        lfp.positive.material.initial_stoichiometry() < 0.2
+            && lfp.negative.porous().unwrap().material.initial_stoichiometry() > 0.5
+    );
 }
 
 proptest! {
@@ -164,19 +171,20 @@ proptest! {
         for text in [
             "2e-05 * (c_e ** 0.5) * (c_s ** 0.5) * ((50000.0 - c_s) ** 0.5)",
             "0.1 + exp(-3*x) * tanh(4*(x - 0.3)) / (1 + x**3) - cosh(x)/sinh(1 + x) + log(1 + x)*sqrt(x)",
+            "(T/300)**2 * exp(-1000/T) + c_e/(1000 + T)",
             "(c_e/1000)**1.5 * (1 + x)**x - pow(2, x) + (x + 1)**2.3 - (x + 2)**(-3)",
         ] {
             let formula = Formula::parse(text).unwrap();
-            for (axis, point) in [x, c_e, c_s].into_iter().enumerate() {
-                let mut direction = [0.0; 3];
+            for (axis, point) in [x, c_e, c_s, 300.0].into_iter().enumerate() {
+                let mut direction = [0.0; 4];
                 direction[axis] = 1.0;
-                let (value, slope) = formula.value_and_derivative([x, c_e, c_s], direction);
-                prop_assert_eq!(value, formula.value(x, c_e, c_s));
+                let (value, slope) = formula.value_and_derivative([x, c_e, c_s, 300.0], direction);
+                prop_assert_eq!(value, formula.value([x, c_e, c_s, 300.0]));
                 let h = 1e-5 * point;
                 let shifted = |s: f64| {
-                    let mut at = [x, c_e, c_s];
+                    let mut at = [x, c_e, c_s, 300.0];
                     at[axis] += s;
-                    formula.value(at[0], at[1], at[2])
+                    formula.value(at)
                 };
                 let difference = (8.0 * (shifted(h) - shifted(-h)) - (shifted(2.0 * h) - shifted(-2.0 * h))) / (12.0 * h);
                 prop_assert!((slope - difference).abs() < 1e-8 * (value.abs() / point + slope.abs()), "{} {}", slope, difference);

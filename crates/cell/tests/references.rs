@@ -168,7 +168,7 @@ fn sensitivities_of_the_voltage() {
         |p: &ParameterSet| solve(p, &Protocol::discharge(1.0, 3.105), &options, &times).unwrap().voltage_v;
     let scale_particle = |factor: f64| {
         let mut p = base.clone();
-        p.positive.diffusivity.at_reference = Property::Constant(1e-13 * factor);
+        p.positive.material.diffusivity.at_reference = Property::Constant(1e-13 * factor);
         run(&p)
     };
     let scale_salt = |factor: f64| {
@@ -244,7 +244,7 @@ fn sphere_series() {
 #[test]
 fn dfn_tends_to_the_single_particle_model() {
     let mut p = ParameterSet::marquis2019().unwrap();
-    p.negative.conductivity_s_per_m = 1e9;
+    p.negative.porous_mut().unwrap().conductivity_s_per_m = 1e9;
     p.positive.conductivity_s_per_m = 1e9;
     p.electrolyte.conductivity.at_reference = Property::Constant(1e8);
     p.electrolyte.diffusivity.at_reference = Property::Constant(1e-2);
@@ -263,18 +263,18 @@ fn dfn_tends_to_the_single_particle_model() {
 /// Two equal porous electrodes with linear kinetics at t = 0.
 fn newman_cell() -> ParameterSet {
     let mut p = ParameterSet::marquis2019().unwrap();
-    for electrode in [&mut p.negative, &mut p.positive] {
+    for electrode in [p.negative.porous_mut().unwrap(), &mut p.positive] {
         electrode.thickness_m = 1e-4;
         electrode.conductivity_s_per_m = 10.0;
         electrode.solid_efficiency = 1.0;
         electrode.electrolyte_efficiency = 1.0;
-        electrode.active_fraction = 0.5;
-        electrode.particle_radius_m = 3.0 * 0.5 / 5e5;
-        electrode.exchange_current.at_reference = Property::Constant(1.0);
-        electrode.kinetics = Kinetics::Linear;
+        electrode.material.fraction = 0.5;
+        electrode.material.particle_radius_m = 3.0 * 0.5 / 5e5;
+        electrode.material.exchange_current.at_reference = Property::Constant(1.0);
+        electrode.material.kinetics = Kinetics::Linear;
     }
-    p.negative.open_circuit.at_reference = Property::Constant(0.1);
-    p.positive.open_circuit.at_reference = Property::Constant(4.0);
+    p.negative.porous_mut().unwrap().material.open_circuit.at_reference = Property::Constant(0.1);
+    p.positive.material.open_circuit.at_reference = Property::Constant(4.0);
     p.separator.electrolyte_efficiency = 1.0;
     p.electrolyte.conductivity.at_reference = Property::Constant(0.2);
     p

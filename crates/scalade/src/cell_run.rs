@@ -80,7 +80,7 @@ pub fn set_positive_voltage(
     let shift = set.reference_temperature_k - table.reference_temperature_k;
     let at_reference: Vec<f64> = v.iter().zip(s).map(|(v, s)| v + shift * s).collect();
     let x = &table.stoichiometry;
-    set.positive.open_circuit = OpenCircuitPotential {
+    set.positive.material.open_circuit = OpenCircuitPotential {
         at_reference: Property::Table(Table::new(x.clone(), at_reference, false, Outside::Extend)?),
         entropic_slope: Property::Table(Table::new(x.clone(), s.clone(), false, Outside::Clamp)?),
     };
@@ -101,7 +101,7 @@ pub fn set_positive_diffusivity(
     let (mut value, mut slope) = (vec![0.0; x.len()], vec![0.0; x.len()]);
     diffusivity.evaluate(member, projection, &x, set.reference_temperature_k, &mut value, &mut slope)?;
     let energy_ev = diffusivity.activation_energy_ev(member)[x.len() / 2];
-    set.positive.diffusivity = Activated {
+    set.positive.material.diffusivity = Activated {
         at_reference: Property::Table(Table::new(x, value, true, Outside::Clamp)?),
         activation_energy_j_per_mol: energy_ev * constants::FARADAY,
     };

@@ -4,7 +4,7 @@
 //! Grammar (the one of BPX files and Python): numbers, `+ - * /`, `**` (right associative, binds tighter
 //! than a sign on its left), parentheses, the functions `exp tanh cosh sinh log sqrt pow(a, b)`, the
 //! variables `x` (stoichiometry), `c_e` (electrolyte concentration, mol/m3), `c_s` (particle concentration,
-//! mol/m3), and the constants `R`, `F`, `pi`.
+//! mol/m3), `T` (temperature, K), and the constants `R`, `F`, `pi`.
 
 mod parser;
 mod tape;
@@ -20,4 +20,6 @@ pub enum Variable {
     ElectrolyteConcentration,
     /// Particle concentration, mol/m3.
     ParticleConcentration,
+    /// Temperature, K.
+    Temperature,
 }

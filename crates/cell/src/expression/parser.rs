@@ -247,6 +247,7 @@ impl Parser<'_> {
             "x" => Operation::Variable(Variable::X),
             "c_e" => Operation::Variable(Variable::ElectrolyteConcentration),
             "c_s" => Operation::Variable(Variable::ParticleConcentration),
+            "T" => Operation::Variable(Variable::Temperature),
             "R" => Operation::Constant(crate::GAS_CONSTANT),
             "F" => Operation::Constant(crate::FARADAY),
             "pi" => Operation::Constant(std::f64::consts::PI),
@@ -259,7 +260,7 @@ impl Parser<'_> {
         let known = ["exp", "tanh", "cosh", "sinh", "log", "sqrt", "pow"];
         if !known.contains(&name) {
             let message = format!(
-                "unknown name '{name}'; known are x, c_e, c_s, R, F, pi and the functions {}",
+                "unknown name '{name}'; known are x, c_e, c_s, T, R, F, pi and the functions {}",
                 known.join(", ")
             );
             return Err(fault(self.text, column, message));

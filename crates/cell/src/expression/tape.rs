@@ -163,9 +163,9 @@ fn rename(operation: Operation, map: &[usize]) -> Operation {
 /// ```
 /// use scalade_cell::Formula;
 /// let formula = Formula::parse("2e-5 * (c_e ** 0.5) * (c_s ** 0.5)")?;
-/// assert_eq!(formula.value(0.5, 1000.0, 1000.0), 2e-5 * 1000.0_f64.sqrt() * 1000.0_f64.sqrt());
-/// let (value, slope) = Formula::parse("tanh(2*x) - x**3")?.value_and_derivative([0.3, 0.0, 0.0], [1.0,
-/// 0.0, 0.0]); assert!((value - (0.6_f64.tanh() - 0.027)).abs() < 1e-15); assert!((slope - (2.0 /
+/// assert_eq!(formula.value([0.5, 1000.0, 1000.0, 298.15]), 2e-5 * 1000.0_f64.sqrt() * 1000.0_f64.sqrt());
+/// let (value, slope) = Formula::parse("tanh(2*x) - x**3")?.value_and_derivative([0.3, 0.0, 0.0, 0.0],
+/// [1.0, 0.0, 0.0, 0.0]); assert!((value - (0.6_f64.tanh() - 0.027)).abs() < 1e-15); assert!((slope - (2.0 /
 /// 0.6_f64.cosh().powi(2) - 0.27)).abs() < 1e-15);
 /// # Ok::<(), scalade_cell::CellError>(())
 /// ```
@@ -220,23 +220,24 @@ impl Formula {
         }
     }
 
-    /// Value at one point.
-    pub fn value(&self, x: f64, c_e: f64, c_s: f64) -> f64 {
-        self.value_and_derivative([x, c_e, c_s], [0.0; 3]).0
+    /// Value at one point (x, c_e, c_s, T).
+    pub fn value(&self, point: [f64; 4]) -> f64 {
+        self.value_and_derivative(point, [0.0; 4]).0
     }
 
-    /// Value and directional derivative at one point: `point` and `direction` are (x, c_e, c_s).
-    pub fn value_and_derivative(&self, point: [f64; 3], direction: [f64; 3]) -> (f64, f64) {
+    /// Value and directional derivative at one point: `point` and `direction` are (x, c_e, c_s, T).
+    pub fn value_and_derivative(&self, point: [f64; 4], direction: [f64; 4]) -> (f64, f64) {
         let mut workspace = FormulaWorkspace::default();
         let mut value = [0.0];
         let mut derivative = [0.0];
-        let [x, c_e, c_s] = point.map(|v| [v]);
-        self.evaluate_dual([&x, &c_e, &c_s], direction, &mut workspace, &mut value, &mut derivative);
+        let [x, c_e, c_s, t] = point.map(|v| [v]);
+        self.evaluate_dual([&x, &c_e, &c_s, &t], direction, &mut workspace, &mut value, &mut derivative);
         (value[0], derivative[0])
     }
 
-    /// Values over a batch: `variables` holds x, c_e and c_s, each as long as `out`.
-    pub fn evaluate(&self, variables: [&[f64]; 3], workspace: &mut FormulaWorkspace, out: &mut [f64]) {
+    /// Values over a batch: `variables` holds x, c_e, c_s and T, each as long as `out` or of length 1 (the same
+    /// everywhere).
+    pub fn evaluate(&self, variables: [&[f64]; 4], workspace: &mut FormulaWorkspace, out: &mut [f64]) {
         let n = out.len();
         let length = self.tape.operations.len() * n;
         if workspace.values.len() < length {
@@ -249,11 +250,11 @@ impl Formula {
         out.copy_from_slice(&workspace.values[length - n..length]);
     }
 
-    /// Values and directional derivatives over a batch; every point uses the same `direction` in (x, c_e, c_s).
+    /// Values and directional derivatives over a batch; every point uses the same `direction` in (x, c_e, c_s, T).
     pub fn evaluate_dual(
         &self,
-        variables: [&[f64]; 3],
-        direction: [f64; 3],
+        variables: [&[f64]; 4],
+        direction: [f64; 4],
         workspace: &mut FormulaWorkspace,
         out: &mut [f64],
         derivative_out: &mut [f64],
@@ -287,11 +288,14 @@ fn binary(n: usize, before: &[f64], a: usize, b: usize, out: &mut [f64], f: impl
     }
 }
 
-fn run(operation: Operation, variables: [&[f64]; 3], n: usize, before: &[f64], out: &mut [f64]) {
+fn run(operation: Operation, variables: [&[f64]; 4], n: usize, before: &[f64], out: &mut [f64]) {
     use Operation as O;
     match operation {
         O::Constant(value) => out.fill(value),
-        O::Variable(variable) => out.copy_from_slice(&variables[variable as usize][..n]),
+        O::Variable(variable) => match variables[variable as usize] {
+            [value] => out.fill(*value),
+            values => out.copy_from_slice(&values[..n]),
+        },
         O::Add(a, b) => binary(n, before, a, b, out, |u, v| u + v),
         O::Subtract(a, b) => binary(n, before, a, b, out, |u, v| u - v),
         O::Multiply(a, b) => binary(n, before, a, b, out, |u, v| u * v),
@@ -331,7 +335,7 @@ fn hyperbolic_tangent(u: f64) -> f64 {
 /// the earlier ones.
 fn differentiate(
     operation: Operation,
-    direction: [f64; 3],
+    direction: [f64; 4],
     n: usize,
     index: usize,
     values: &[f64],

@@ -34,7 +34,7 @@ impl Dfn {
         for (electrode, base) in self.electrodes.iter_mut().zip(l.particles) {
             let salt = &y[l.salt + electrode.first..l.salt + electrode.first + electrode.count];
             let c = &y[base..base + electrode.particles.len()];
-            electrode.refresh_entropic(c, salt, &mut self.workspace);
+            electrode.refresh_entropic(c, salt, temperature, &mut self.workspace);
             for k in 0..electrode.count {
                 let position = electrode.offset + k;
                 let charge = electrode.surface[k] * y[l.flux + position];
@@ -90,8 +90,8 @@ impl Dfn {
             let x: Vec<f64> = c.iter().map(|v| v * inverse).collect();
             let mut value = vec![0.0; n];
             let mut slope = vec![0.0; n];
-            let variables = [x.as_slice(), electrode.zeros.as_slice(), c];
-            let direction = [inverse, 0.0, 1.0];
+            let variables = [x.as_slice(), electrode.zeros.as_slice(), c, &[y[l.temperature]]];
+            let direction = [inverse, 0.0, 1.0, 0.0];
             if electrode
                 .potential
                 .evaluate_dual(variables, direction, &mut self.workspace, &mut value, &mut slope)
@@ -164,7 +164,12 @@ impl Dfn {
                     let mut integral = 0.0;
                     for (t, w) in points.iter().zip(&weights) {
                         let at = from + 0.5 * (1.0 + t) * (to - from);
-                        let u = electrode.potential.value(at / electrode.max_concentration, 0.0, at);
+                        let u = electrode.potential.value([
+                            at / electrode.max_concentration,
+                            0.0,
+                            at,
+                            y[self.layout.temperature],
+                        ]);
                         integral += 0.5 * (to - from) * w * u.unwrap_or(f64::NAN);
                     }
                     energy -= electrode.surface[k] / electrode.flux_scale * mass * integral;

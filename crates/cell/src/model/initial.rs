@@ -16,8 +16,9 @@ impl Dfn {
     pub(crate) fn rested_state(&self, p: &ParameterSet) -> Vec<f64> {
         let l = self.layout;
         let mut y = vec![0.0; l.dimension];
-        y[l.particles[0]..l.particles[1]].fill(p.negative.initial_concentration);
-        y[l.particles[1]..l.salt].fill(p.positive.initial_concentration);
+        let negative = p.negative.porous().map_or(0.0, |electrode| electrode.material.initial_concentration);
+        y[l.particles[0]..l.particles[1]].fill(negative);
+        y[l.particles[1]..l.salt].fill(p.positive.material.initial_concentration);
         y[l.salt..l.ionic].fill(p.electrolyte.initial_concentration);
         y[l.temperature] = p.initial_temperature_k;
         y

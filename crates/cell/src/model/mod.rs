@@ -186,13 +186,14 @@ pub(crate) struct Dfn {
 
 impl ElectrodeModel {
     fn new(
-        p: &Electrode,
+        electrode: &Electrode,
         mesh: ParticleMesh,
         first: usize,
         count: usize,
         offset: usize,
         weights: &[f64],
     ) -> Self {
+        let p = &electrode.material;
         let nonlinear = p.diffusivity.at_reference.as_constant().is_none();
         let particles = ParticleBatch::new(mesh, count, p.particle_radius_m, nonlinear);
         let inside = if nonlinear { particles.len() } else { 0 };
@@ -205,7 +206,7 @@ impl ElectrodeModel {
             max_concentration: p.max_concentration,
             flux_scale: 1.0 / (FARADAY * p.particle_radius_m),
             surface: weights[first..first + count].iter().map(|w| w * p.specific_surface()).collect(),
-            solid_conductivity: p.conductivity_s_per_m * p.solid_efficiency,
+            solid_conductivity: electrode.conductivity_s_per_m * electrode.solid_efficiency,
             kinetics: p.kinetics,
             potential: p.open_circuit.at_reference.clone(),
             entropic: p.open_circuit.entropic_slope.clone(),
@@ -241,7 +242,13 @@ impl ElectrodeModel {
 }
 
 impl ElectrolyteModel {
-    fn new(p: &Electrolyte, efficiency: [f64; 3], porosity: [f64; 3], line: &LineMesh) -> Self {
+    fn new(
+        p: &Electrolyte,
+        [transference, factor]: [f64; 2],
+        efficiency: [f64; 3],
+        porosity: [f64; 3],
+        line: &LineMesh,
+    ) -> Self {
         let n = line.len();
         let kept = line.elements.len() * (line.order + 1);
         let pore = (0..n)
@@ -252,9 +259,8 @@ impl ElectrolyteModel {
             diffusivity: p.diffusivity.clone(),
             conductivity: p.conductivity.clone(),
             initial: p.initial_concentration,
-            transference: p.transference_number,
-            concentration_factor: 2.0 * (1.0 - p.transference_number) * p.thermodynamic_factor * GAS_CONSTANT
-                / FARADAY,
+            transference,
+            concentration_factor: 2.0 * (1.0 - transference) * factor * GAS_CONSTANT / FARADAY,
             efficiency,
             pore,
             d: zero(),
@@ -277,13 +283,23 @@ impl Dfn {
         p.validate()?;
         options.mesh.validate()?;
         let mesh: &MeshOptions = &options.mesh;
+        let negative = p.negative.porous().ok_or_else(|| not_solved("a half cell"))?;
+        if !negative.blended.is_empty() || !p.positive.blended.is_empty() {
+            return Err(not_solved("a blend of active materials"));
+        }
+        let (Some(transference), Some(factor)) = (
+            p.electrolyte.transference_number.as_constant(),
+            p.electrolyte.thermodynamic_factor.as_constant(),
+        ) else {
+            return Err(not_solved("a transference number that is not constant"));
+        };
         let line =
-            LineMesh::new(mesh, [p.negative.thickness_m, p.separator.thickness_m, p.positive.thickness_m]);
+            LineMesh::new(mesh, [negative.thickness_m, p.separator.thickness_m, p.positive.thickness_m]);
         let n = line.len();
         let positive_first = n - line.positive_nodes;
         let mut electrodes = [
             ElectrodeModel::new(
-                &p.negative,
+                negative,
                 ParticleMesh::new(mesh.negative.particle),
                 0,
                 line.negative_nodes,
@@ -304,12 +320,13 @@ impl Dfn {
             electrode.entropic_always = thermal.is_some();
         }
         let efficiency = [
-            p.negative.electrolyte_efficiency,
+            negative.electrolyte_efficiency,
             p.separator.electrolyte_efficiency,
             p.positive.electrolyte_efficiency,
         ];
-        let porosity = [p.negative.porosity, p.separator.porosity, p.positive.porosity];
-        let electrolyte = ElectrolyteModel::new(&p.electrolyte, efficiency, porosity, &line);
+        let porosity = [negative.porosity, p.separator.porosity, p.positive.porosity];
+        let electrolyte =
+            ElectrolyteModel::new(&p.electrolyte, [transference, factor], efficiency, porosity, &line);
         let layout = Layout::new(&electrodes, n);
         Ok(Self {
             electrodes,
@@ -368,6 +385,14 @@ impl Dfn {
         } else {
             ("temperature", 0)
         }
+    }
+}
+
+fn not_solved(what: &str) -> CellError {
+    CellError::Parameter {
+        name: what.to_owned(),
+        value: f64::NAN,
+        requirement: "cannot be solved by this model".to_owned(),
     }
 }
 

@@ -38,9 +38,9 @@ impl ElectrodeModel {
             }
         }
         let at = |u: Undefined| trouble(base + surface_offset + u.index, u.value, NO_VALUE);
-        let variables = [self.x.as_slice(), salt, surface];
+        let variables = [self.x.as_slice(), salt, surface, &[kelvin]];
         // U as a function of the surface concentration: dx = dc/cmax.
-        let inward = [inverse, 0.0, 1.0];
+        let inward = [inverse, 0.0, 1.0, 0.0];
         self.outside = if derivatives {
             self.potential.evaluate_dual(
                 variables,
@@ -73,7 +73,7 @@ impl ElectrodeModel {
         if derivatives {
             let j0 = &mut self.j0;
             exchange
-                .evaluate_dual(variables, [0.0, 1.0, 0.0], workspace, j0, &mut self.j0_salt)
+                .evaluate_dual(variables, [0.0, 1.0, 0.0, 0.0], workspace, j0, &mut self.j0_salt)
                 .map_err(at)?;
             self.outside +=
                 exchange.evaluate_dual(variables, inward, workspace, j0, &mut self.j0_solid).map_err(at)?;
@@ -99,10 +99,16 @@ impl ElectrodeModel {
 
     /// Entropic slopes at the surface concentrations last evaluated; 0 where the property has no value (its
     /// failure is reported when it enters an equation).
-    pub(super) fn refresh_entropic(&mut self, c: &[f64], salt: &[f64], workspace: &mut FormulaWorkspace) {
+    pub(super) fn refresh_entropic(
+        &mut self,
+        c: &[f64],
+        salt: &[f64],
+        kelvin: f64,
+        workspace: &mut FormulaWorkspace,
+    ) {
         if self.entropic.as_constant().is_none() && !self.entropic_always {
             let start = self.surface_offset();
-            let variables = [self.x.as_slice(), salt, &c[start..start + self.count]];
+            let variables = [self.x.as_slice(), salt, &c[start..start + self.count], &[kelvin]];
             if self.entropic.evaluate(variables, workspace, &mut self.entropic_value).is_err() {
                 self.entropic_value.fill(0.0);
             }
@@ -127,12 +133,12 @@ impl ElectrodeModel {
         for (x, c) in self.x_inside.iter_mut().zip(c) {
             *x = c * inverse;
         }
-        let variables = [self.x_inside.as_slice(), &self.zeros, c];
+        let variables = [self.x_inside.as_slice(), &self.zeros, c, &[temperature.0]];
         let at = |u: Undefined| trouble(base + u.index, u.value, NO_VALUE);
         let value = &mut self.diffusivity_value;
         self.outside += if derivatives {
             let slope = &mut self.diffusivity_slope;
-            property.evaluate_dual(variables, [inverse, 0.0, 1.0], workspace, value, slope)
+            property.evaluate_dual(variables, [inverse, 0.0, 1.0, 0.0], workspace, value, slope)
         } else {
             property.evaluate(variables, workspace, value)
         }
@@ -178,8 +184,8 @@ impl ElectrolyteModel {
             return Err(trouble(base + i, salt[i], DEPLETED));
         }
         let at = |u: Undefined| trouble(base + u.index, u.value, NO_VALUE);
-        let variables = [salt, salt, salt];
-        let toward = [0.0, 1.0, 0.0];
+        let variables = [salt, salt, salt, &[temperature.0]];
+        let toward = [0.0, 1.0, 0.0, 0.0];
         let jobs = [
             (&self.diffusivity, &mut self.d, &mut self.d_slope),
             (&self.conductivity, &mut self.kappa, &mut self.kappa_slope),

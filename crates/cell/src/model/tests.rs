@@ -18,15 +18,15 @@ fn options(order: usize, thermal: Thermal) -> DfnOptions {
 /// A cell in which every material function depends on everything it may depend on.
 fn nonlinear_cell(kinetics: Kinetics) -> ParameterSet {
     let mut p = ParameterSet::marquis2019().unwrap();
-    p.negative.diffusivity = Activated {
+    p.negative.porous_mut().unwrap().material.diffusivity = Activated {
         at_reference: Property::formula("3.9e-14*(0.2 + x**2)").unwrap(),
         activation_energy_j_per_mol: 3e4,
     };
-    p.positive.diffusivity = Activated {
+    p.positive.material.diffusivity = Activated {
         at_reference: Property::formula("1e-13*exp(-2*x)").unwrap(),
         activation_energy_j_per_mol: 2e4,
     };
-    p.negative.kinetics = kinetics;
+    p.negative.porous_mut().unwrap().material.kinetics = kinetics;
     p
 }
 

@@ -301,10 +301,12 @@ fn base_parameters(inputs: &Inputs) -> Result<ParameterSet, StepFailure> {
         Ok(())
     };
     quantity("positive_conductivity", &mut set.positive.conductivity_s_per_m)?;
-    quantity("positive_particle_radius", &mut set.positive.particle_radius_m)?;
-    quantity("negative_particle_radius", &mut set.negative.particle_radius_m)?;
+    quantity("positive_particle_radius", &mut set.positive.material.particle_radius_m)?;
     quantity("positive_thickness", &mut set.positive.thickness_m)?;
-    quantity("negative_thickness", &mut set.negative.thickness_m)?;
+    if let Some(negative) = set.negative.porous_mut() {
+        quantity("negative_particle_radius", &mut negative.material.particle_radius_m)?;
+        quantity("negative_thickness", &mut negative.thickness_m)?;
+    }
     quantity("lower_voltage", &mut set.lower_voltage_v)?;
     if inputs.has("positive_porosity") {
         let porosity = inputs.number("positive_porosity")?;
@@ -313,12 +315,12 @@ fn base_parameters(inputs: &Inputs) -> Result<ParameterSet, StepFailure> {
         set.positive.solid_efficiency = (1.0 - porosity).powf(1.5);
     }
     if inputs.has("positive_active_fraction") {
-        set.positive.active_fraction = inputs.number("positive_active_fraction")?;
+        set.positive.material.fraction = inputs.number("positive_active_fraction")?;
     }
-    if set.positive.porosity + set.positive.active_fraction > 1.0 {
+    if set.positive.porosity + set.positive.material.fraction > 1.0 {
         let message = format!(
             "porosity {} and active fraction {} of the positive electrode add up to more than 1",
-            set.positive.porosity, set.positive.active_fraction
+            set.positive.porosity, set.positive.material.fraction
         );
         return Err(StepFailure::bad_input("positive_active_fraction", message));
     }
