@@ -47,7 +47,7 @@ pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_
 pub use solution::{
     DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange, WorkCounters,
 };
-pub use solve::{DfnOptions, Thermal, solve};
+pub use solve::{DfnOptions, ModelKind, Thermal, solve};
 pub use table::{Outside, Table};
 
 /// Molar gas constant R, J/(mol K) (CODATA 2018, exact).

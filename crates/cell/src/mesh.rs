@@ -115,24 +115,31 @@ pub(crate) struct LineMesh {
     pub(crate) nodes: Vec<f64>,
     /// Quadrature weight of each node in each layer, m.
     pub(crate) layer_weights: [Vec<f64>; 3],
-    /// Nodes of the negative electrode, its face to the separator included.
-    pub(crate) negative_nodes: usize,
-    /// Nodes of the positive electrode, its face included.
-    pub(crate) positive_nodes: usize,
 }
 
 impl LineMesh {
-    pub(crate) fn new(options: &MeshOptions, thickness: [f64; 3]) -> Self {
-        let p = options.order;
+    /// No nodes at all.
+    pub(crate) fn empty() -> Self {
+        Self {
+            order: 1,
+            weights: Vec::new(),
+            derivative: Vec::new(),
+            elements: Vec::new(),
+            nodes: Vec::new(),
+            layer_weights: [Vec::new(), Vec::new(), Vec::new()],
+        }
+    }
+
+    /// `counts` elements of polynomial degree `p` in layers of given `thickness`; a layer may be absent.
+    pub(crate) fn new(p: usize, counts: [usize; 3], thickness: [f64; 3]) -> Self {
         let (points, weights) = gauss_lobatto(p);
-        let counts = [options.negative.elements, options.separator_elements, options.positive.elements];
         let total: usize = counts.iter().sum::<usize>() * p + 1;
         let mut nodes = vec![0.0; total];
         let mut layer_weights = [vec![0.0; total], vec![0.0; total], vec![0.0; total]];
         let mut elements = Vec::new();
         let mut left = 0.0;
         for layer in 0..3 {
-            let width = thickness[layer] / counts[layer] as f64;
+            let width = thickness[layer] / counts[layer].max(1) as f64;
             for e in 0..counts[layer] {
                 let start = elements.len() * p;
                 for (i, point) in points.iter().enumerate() {
@@ -150,8 +157,6 @@ impl LineMesh {
             elements,
             nodes,
             layer_weights,
-            negative_nodes: counts[0] * p + 1,
-            positive_nodes: counts[2] * p + 1,
         }
     }
 

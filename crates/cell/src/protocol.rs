@@ -23,6 +23,11 @@ pub enum Control {
         /// Power, W.
         watts: f64,
     },
+    /// Constant resistance of the load.
+    Resistance {
+        /// Resistance, ohm.
+        ohms: f64,
+    },
 }
 
 /// When a step ends; whichever limit is met first.
@@ -96,6 +101,7 @@ impl Step {
             Control::CRate(rate) => ("C-rate", rate),
             Control::Voltage { volts } => ("voltage [V]", volts),
             Control::Power { watts } => ("power [W]", watts),
+            Control::Resistance { ohms } => ("resistance [ohm]", ohms),
         };
         if !value.is_finite() {
             return Err(CellError::Option { option, value, requirement: "must be finite" });

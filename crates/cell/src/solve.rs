@@ -2,7 +2,7 @@
 
 use crate::error::CellError;
 use crate::mesh::MeshOptions;
-use crate::model::{ControlRow, Dfn, integral};
+use crate::model::{CellModel, ControlRow, integral};
 use crate::parameters::ParameterSet;
 use crate::protocol::{Control, Protocol, Step};
 use crate::solution::{
@@ -10,6 +10,19 @@ use crate::solution::{
 };
 use crate::solver::bdf::Bdf;
 use serde::{Deserialize, Serialize};
+
+/// Which model is solved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    /// Doyle-Fuller-Newman model: porous electrodes resolved through the thickness.
+    #[default]
+    Dfn,
+    /// Single-particle model with electrolyte.
+    Spme,
+    /// Single-particle model.
+    Spm,
+}
 
 /// Treatment of temperature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -24,6 +37,8 @@ pub enum Thermal {
 /// How to solve the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DfnOptions {
+    /// Model.
+    pub model: ModelKind,
     /// Mesh.
     pub mesh: MeshOptions,
     /// Relative tolerance of concentrations and temperature; potentials are held to `rtol` volts.
@@ -47,6 +62,7 @@ pub struct DfnOptions {
 impl Default for DfnOptions {
     fn default() -> Self {
         Self {
+            model: ModelKind::Dfn,
             mesh: MeshOptions::default(),
             rtol: 3e-5,
             atol: 1e-6,
@@ -115,7 +131,7 @@ pub fn solve(
     options.validate()?;
     protocol.validate()?;
     check_times("output times [s]", output_times)?;
-    let model = Dfn::new(parameters, options)?;
+    let model = CellModel::new(parameters, options)?;
     let mut run = Run::new(parameters, model, options, output_times);
     for step in &protocol.steps {
         run.step(step)?;
@@ -123,11 +139,18 @@ pub fn solve(
     Ok(run.finish())
 }
 
+/// Lithium of one electrode at the start, and what it can hold, mol/m2.
+#[derive(Debug, Clone, Copy)]
+struct ElectrodeStart {
+    lithium: f64,
+    capacity: f64,
+}
+
 struct Run<'a> {
     parameters: &'a ParameterSet,
     options: &'a DfnOptions,
     output_times: &'a [f64],
-    model: Dfn,
+    model: CellModel,
     bdf: Bdf,
     time: f64,
     y: Vec<f64>,
@@ -136,9 +159,8 @@ struct Run<'a> {
     /// Index of the next output and the next profile.
     next_output: usize,
     next_profile: usize,
-    start_lithium: [f64; 2],
+    starts: Vec<ElectrodeStart>,
     start_salt: f64,
-    start_stoichiometry: [f64; 2],
     start_temperature: f64,
     solution: DfnSolution,
 }
@@ -146,14 +168,17 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(
         parameters: &'a ParameterSet,
-        model: Dfn,
+        model: CellModel,
         options: &'a DfnOptions,
         output_times: &'a [f64],
     ) -> Self {
         let y = model.rested_state(parameters);
-        let start_lithium = [model.lithium(0, &y), model.lithium(1, &y)];
-        let x = [0, 1].map(|index| model.mean_stoichiometry(index, &y));
-        let range = |x: f64| StoichiometryRange { low: x, high: x };
+        let starts: Vec<ElectrodeStart> = model
+            .electrodes
+            .iter()
+            .map(|e| ElectrodeStart { lithium: e.lithium(&y), capacity: e.capacity() })
+            .collect();
+        let nothing = StoichiometryRange { low: 1.0, high: 0.0 };
         let area = parameters.total_area_m2();
         let solution = DfnSolution {
             time_s: Vec::with_capacity(output_times.len()),
@@ -167,12 +192,12 @@ impl<'a> Run<'a> {
             end_temperature_k: 0.0,
             end_capacity_ah: 0.0,
             inventory: Inventory {
-                solid_lithium_mol: area * (start_lithium[0] + start_lithium[1]),
+                solid_lithium_mol: area * starts.iter().map(|s| s.lithium).sum::<f64>(),
                 ..Inventory::default()
             },
             energy: EnergyBalance::default(),
-            negative_stoichiometry: range(x[0]),
-            positive_stoichiometry: range(x[1]),
+            negative_stoichiometry: nothing,
+            positive_stoichiometry: nothing,
             steps: Vec::new(),
             profiles: Vec::new(),
             work: WorkCounters::default(),
@@ -187,9 +212,8 @@ impl<'a> Run<'a> {
             started: false,
             next_output: 0,
             next_profile: 0,
-            start_lithium,
+            starts,
             start_salt: model.salt(&y),
-            start_stoichiometry: x,
             start_temperature: parameters.initial_temperature_k,
             solution,
             y,
@@ -204,6 +228,7 @@ impl<'a> Run<'a> {
             Control::CRate(rate) => ControlRow::Current(self.parameters.current_of_rate(rate) / area),
             Control::Voltage { volts } => ControlRow::Voltage(volts),
             Control::Power { watts } => ControlRow::Power(watts / area),
+            Control::Resistance { ohms } => ControlRow::Resistance(ohms * area),
         };
         if !self.started {
             let mut y = std::mem::take(&mut self.y);
@@ -274,12 +299,12 @@ impl<'a> Run<'a> {
 
     /// Value of each limit, met when not positive.
     fn limits(&self, step: &Step, y: &[f64]) -> [(EndReason, f64); 5] {
-        let voltage = self.model.voltage(y);
+        let voltage = y[self.model.layout.voltage];
         let current = y[self.model.layout.current] * self.parameters.total_area_m2();
         let limits = &step.limits;
         let margin = self.options.stoichiometry_margin;
-        let [negative, positive] = [0, 1].map(|index| {
-            let (low, high) = self.surface_range(index, y);
+        let [negative, positive] = [1.0, -1.0].map(|sign| {
+            let (low, high) = self.surface_range(sign, y);
             (low - margin).min(1.0 - margin - high)
         });
         let voltage_gap = match (limits.min_voltage_v, limits.max_voltage_v) {
@@ -307,12 +332,18 @@ impl<'a> Run<'a> {
         self.limits(step, y).into_iter().find(|(_, value)| *value <= 0.0)
     }
 
-    fn surface_range(&self, index: usize, y: &[f64]) -> (f64, f64) {
-        let electrode = &self.model.electrodes[index];
-        let start = self.model.layout.particles[index] + electrode.surface_offset();
-        let fold = |limits: (f64, f64), c: &f64| (limits.0.min(*c), limits.1.max(*c));
-        let (low, high) = y[start..start + electrode.count].iter().fold((f64::MAX, f64::MIN), fold);
-        (low / electrode.max_concentration, high / electrode.max_concentration)
+    /// Smallest and largest surface stoichiometry of the negative (`sign` 1) or the positive electrode (-1);
+    /// an electrode without particles is half full.
+    fn surface_range(&self, sign: f64, y: &[f64]) -> (f64, f64) {
+        let mut range = (f64::MAX, f64::MIN);
+        for family in self.model.electrodes.iter().filter(|e| e.sign == sign).flat_map(|e| &e.families) {
+            let start = family.surface_start();
+            for c in &y[start..start + family.count()] {
+                let x = c / family.max_concentration;
+                range = (range.0.min(x), range.1.max(x));
+            }
+        }
+        if range.0 > range.1 { (0.5, 0.5) } else { range }
     }
 
     /// Smallest limit value at `time` in the last step.
@@ -364,12 +395,12 @@ impl<'a> Run<'a> {
         let ends = (self.bdf.previous_time(), self.bdf.time + 0.1 * span);
         let mut time = located;
         let width = 1e-4 * span;
-        let unknowns = (self.model.layout.flux - 1, self.model.layout.solid);
+        let unknown = self.model.layout.voltage;
         for _ in 0..8 {
             self.bdf.interpolate_all(time, &mut self.y);
             self.model.solve_potentials(&mut self.y, time)?;
-            let miss = self.model.voltage(&self.y) - target;
-            let at = |t: f64| self.bdf.interpolate(t, unknowns.0) - self.bdf.interpolate(t, unknowns.1);
+            let miss = self.y[unknown] - target;
+            let at = |t: f64| self.bdf.interpolate(t, unknown);
             let slope = (at(time + width) - at(time - width)) / (2.0 * width);
             let change = -miss / slope;
             if !change.is_finite() || change.abs() < 1e-10 * (time.abs() + 1.0) {
@@ -420,7 +451,7 @@ impl<'a> Run<'a> {
         let area = self.parameters.total_area_m2();
         let l = self.model.layout;
         self.solution.time_s.push(time);
-        self.solution.voltage_v.push(self.model.voltage(y));
+        self.solution.voltage_v.push(y[l.voltage]);
         self.solution.current_a.push(y[l.current] * area);
         self.solution.temperature_k.push(y[l.temperature]);
         self.solution.discharge_capacity_ah.push(y[l.integrals + integral::CHARGE] * area / 3600.0);
@@ -428,21 +459,34 @@ impl<'a> Run<'a> {
 
     fn push_profile(&mut self, time_s: f64, y: &[f64]) {
         let l = self.model.layout;
-        let [negative, positive] = &self.model.electrodes;
-        let surface = |index: usize| {
-            let electrode = &self.model.electrodes[index];
-            let start = l.particles[index] + electrode.surface_offset();
-            y[start..start + electrode.count].iter().map(|c| c / electrode.max_concentration).collect()
+        let of = |sign: f64| self.model.electrodes.iter().filter(move |e| e.sign == sign);
+        // The first material stands for the electrode.
+        let surface = |sign: f64| -> Vec<f64> {
+            of(sign)
+                .flat_map(|electrode| {
+                    let family = &electrode.families[0];
+                    let start = family.surface_start();
+                    y[start..start + family.count()].iter().map(|c| c / family.max_concentration)
+                })
+                .collect()
+        };
+        let flux = |sign: f64| -> Vec<f64> {
+            of(sign)
+                .flat_map(|electrode| {
+                    let family = &electrode.families[0];
+                    y[family.flux..family.flux + family.count()].iter().copied()
+                })
+                .collect()
         };
         self.solution.profiles.push(Profile {
             time_s,
             position_m: self.model.line.nodes.clone(),
             electrolyte_concentration: y[l.salt..l.ionic].to_vec(),
             electrolyte_potential_v: y[l.ionic..l.solid].to_vec(),
-            negative_surface_stoichiometry: surface(0),
-            positive_surface_stoichiometry: surface(1),
-            negative_interfacial_current: y[l.flux..l.flux + negative.count].to_vec(),
-            positive_interfacial_current: y[l.flux + positive.offset..l.current].to_vec(),
+            negative_surface_stoichiometry: surface(1.0),
+            positive_surface_stoichiometry: surface(-1.0),
+            negative_interfacial_current: flux(1.0),
+            positive_interfacial_current: flux(-1.0),
         });
     }
 
@@ -451,37 +495,41 @@ impl<'a> Run<'a> {
         let l = self.model.layout;
         let charge = y[l.integrals + integral::CHARGE];
         let current = y[l.current];
-        let lithium = [self.model.lithium(0, y), self.model.lithium(1, y)];
-        let start = self.start_lithium[0] + self.start_lithium[1];
         let audit = &mut self.solution.inventory;
         let worst = |old: f64, new: f64| if new.is_nan() { new } else { old.max(new) };
-        audit.solid_lithium_drift =
-            worst(audit.solid_lithium_drift, ((lithium[0] + lithium[1]) / start - 1.0).abs());
-        audit.salt_drift = worst(audit.salt_drift, (self.model.salt(y) / self.start_salt - 1.0).abs());
-        for (index, sign) in [(0, -1.0), (1, 1.0)] {
-            let full = self.start_lithium[index] / self.start_stoichiometry[index];
-            let expected = self.start_stoichiometry[index] + sign * charge / (crate::FARADAY * full);
-            let found = lithium[index] / full;
-            audit.coulomb_count_error = worst(audit.coulomb_count_error, (found - expected).abs());
-            let interfacial = self.model.interfacial_current(index, y);
-            let miss = (interfacial + sign * current).abs() / current.abs().max(1.0);
+        let mut total = (0.0, 0.0);
+        for (electrode, start) in self.model.electrodes.iter().zip(&self.starts) {
+            let lithium = electrode.lithium(y);
+            total = (total.0 + lithium, total.1 + start.lithium);
+            let expected = start.lithium - electrode.sign * charge / crate::FARADAY;
+            let miss = ((lithium - expected) / start.capacity).abs();
+            audit.coulomb_count_error = worst(audit.coulomb_count_error, miss);
+            let interfacial = electrode.interfacial_current(y);
+            let miss = (interfacial - electrode.sign * current).abs() / current.abs().max(1.0);
             audit.charge_balance_error = worst(audit.charge_balance_error, miss);
         }
-        let (low, high) = self.surface_range(0, y);
-        let range = &mut self.solution.negative_stoichiometry;
-        *range = StoichiometryRange { low: range.low.min(low), high: range.high.max(high) };
-        let (low, high) = self.surface_range(1, y);
-        let range = &mut self.solution.positive_stoichiometry;
-        *range = StoichiometryRange { low: range.low.min(low), high: range.high.max(high) };
+        if self.model.electrodes.len() == 1 {
+            // The lithium sheet gave what the electrode gained.
+            total.0 -= charge / crate::FARADAY;
+        }
+        audit.solid_lithium_drift = worst(audit.solid_lithium_drift, (total.0 / total.1 - 1.0).abs());
+        if self.start_salt > 0.0 {
+            audit.salt_drift = worst(audit.salt_drift, (self.model.salt(y) / self.start_salt - 1.0).abs());
+        }
+        let ranges = [1.0, -1.0].map(|sign| self.surface_range(sign, y));
+        let kept = [&mut self.solution.negative_stoichiometry, &mut self.solution.positive_stoichiometry];
+        for (range, (low, high)) in kept.into_iter().zip(ranges) {
+            *range = StoichiometryRange { low: range.low.min(low), high: range.high.max(high) };
+        }
     }
 
-    fn finish(mut self) -> DfnSolution {
+    fn finish(self) -> DfnSolution {
         let area = self.parameters.total_area_m2();
         let l = self.model.layout;
         let mut solution = self.solution;
         let sums = &self.y[l.integrals..];
         solution.end_time_s = self.time;
-        solution.end_voltage_v = self.model.voltage(&self.y);
+        solution.end_voltage_v = self.y[l.voltage];
         solution.end_temperature_k = self.y[l.temperature];
         solution.end_capacity_ah = sums[integral::CHARGE] * area / 3600.0;
         let heat: f64 = sums[integral::OHMIC_SOLID..=integral::REVERSIBLE].iter().sum();
@@ -499,9 +547,7 @@ impl<'a> Run<'a> {
             stored_heat_j: stored * area,
         };
         if self.options.audit_heat_of_mixing {
-            let reference =
-                [0, 1].map(|i| self.start_stoichiometry[i] * self.model.electrodes[i].max_concentration);
-            solution.energy.free_energy_change_j = self.model.free_energy(&self.y, reference) * area;
+            solution.energy.free_energy_change_j = self.model.free_energy(&self.y) * area;
         }
         let counters = self.bdf.counters;
         solution.work = WorkCounters {

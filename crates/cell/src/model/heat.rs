@@ -1,10 +1,43 @@
 //! Heat and the integrals that audit a run.
 
 use super::residual::{MAX_NODES, gradient};
-use super::{Dfn, integral};
+use super::{CellModel, ElectrodeModel, integral};
 use crate::FARADAY;
 
-impl Dfn {
+impl ElectrodeModel {
+    /// Lithium in the particles per area, mol/m2.
+    pub(crate) fn lithium(&self, y: &[f64]) -> f64 {
+        let mut total = 0.0;
+        for family in &self.families {
+            for k in 0..self.count {
+                total += family.volume(k) * family.volume_integral(y, k);
+            }
+        }
+        total
+    }
+
+    /// Lithium that the particles can hold per area, mol/m2.
+    pub(crate) fn capacity(&self) -> f64 {
+        let volume = |f: &super::Family| (0..self.count).map(|k| f.volume(k)).sum::<f64>() / 3.0;
+        self.families.iter().map(|f| f.max_concentration * volume(f)).sum()
+    }
+
+    /// Interfacial current per area, A/m2.
+    pub(crate) fn interfacial_current(&self, y: &[f64]) -> f64 {
+        let of = |f: &super::Family| f.surface.iter().zip(&y[f.flux..]).map(|(s, j)| s * j).sum::<f64>();
+        self.families.iter().map(of).sum()
+    }
+}
+
+impl super::Family {
+    /// Integral of c r^2 dr over the unit sphere of the particle at node `k`.
+    pub(super) fn volume_integral(&self, y: &[f64], k: usize) -> f64 {
+        let c = &y[self.base..];
+        self.particles.mesh.mass.iter().enumerate().map(|(i, m)| m * c[i * self.count() + k]).sum()
+    }
+}
+
+impl CellModel {
     /// Total heat per area, W/m2: -I V - sum a j (U - T dU/dT).
     ///
     /// This is the sum of ohmic, reaction and reversible heats of [`Self::integral_rates`]: multiplying the
@@ -13,11 +46,11 @@ impl Dfn {
     pub(super) fn total_heat(&self, y: &[f64]) -> f64 {
         let l = self.layout;
         let temperature = y[l.temperature];
-        let mut heat = -y[l.current] * self.voltage(y);
-        for electrode in &self.electrodes {
-            for k in 0..electrode.count {
-                let charge = electrode.surface[k] * y[l.flux + electrode.offset + k];
-                heat -= charge * (electrode.voltage[k] - temperature * electrode.entropic_value[k]);
+        let mut heat = -y[l.current] * y[l.voltage];
+        for family in self.families() {
+            for k in 0..family.count() {
+                let charge = family.surface[k] * y[family.flux + k];
+                heat -= charge * (family.voltage[k] - temperature * family.entropic_value[k]);
             }
         }
         heat
@@ -29,21 +62,30 @@ impl Dfn {
         out.fill(0.0);
         let current = y[l.current];
         out[integral::CHARGE] = current;
-        out[integral::ENERGY] = current * self.voltage(y);
+        out[integral::ENERGY] = current * y[l.voltage];
+        out[integral::OHMIC_SOLID] = current * current * self.contact_resistance;
         let temperature = y[l.temperature];
-        for (electrode, base) in self.electrodes.iter_mut().zip(l.particles) {
-            let salt = &y[l.salt + electrode.first..l.salt + electrode.first + electrode.count];
-            let c = &y[base..base + electrode.particles.len()];
-            electrode.refresh_entropic(c, salt, temperature, &mut self.workspace);
-            for k in 0..electrode.count {
-                let position = electrode.offset + k;
-                let charge = electrode.surface[k] * y[l.flux + position];
-                let drop = y[l.solid + position] - y[l.ionic + electrode.first + k];
-                out[integral::REACTION] += charge * (drop - electrode.voltage[k]);
-                out[integral::REVERSIBLE] += charge * temperature * electrode.entropic_value[k];
+        for electrode in &mut self.electrodes {
+            for family in &mut electrode.families {
+                family.refresh_entropic(y, temperature, &mut self.workspace);
+                for k in 0..electrode.count {
+                    let charge = family.surface[k] * y[family.flux + k];
+                    let solid = y[l.solid + electrode.offset + k];
+                    let ionic = if self.averaged.is_some() { 0.0 } else { y[l.ionic + electrode.first + k] };
+                    out[integral::REACTION] += charge * (solid - ionic - family.voltage[k]);
+                    out[integral::REVERSIBLE] += charge * temperature * family.entropic_value[k];
+                }
             }
         }
-        self.add_ohmic_heat(y, out);
+        if let Some(sheet) = &self.sheet {
+            let thermal_voltage = self.temperatures(y).thermal_voltage();
+            out[integral::REACTION] += current * sheet.overpotential(current, thermal_voltage);
+        }
+        if self.averaged.is_some() {
+            self.add_averaged_ohmic_heat(y, out);
+        } else {
+            self.add_ohmic_heat(y, out);
+        }
         if self.audit_mixing {
             out[integral::MIXING] = self.mixing_heat(y);
         }
@@ -51,27 +93,28 @@ impl Dfn {
 
     fn add_ohmic_heat(&self, y: &[f64], out: &mut [f64]) {
         let l = self.layout;
-        let line = &self.line;
+        let (line, e) = (&self.line, &self.electrolyte);
         let p = line.order;
-        let concentration_voltage = self.electrolyte.concentration_factor * y[l.temperature];
+        let thermal_voltage = self.temperatures(y).thermal_voltage();
         let mut salt = [0.0; MAX_NODES];
         let mut potential = [0.0; MAX_NODES];
         for element in &line.elements {
             let (start, end) = (element.start, element.start + p + 1);
-            let efficiency = self.electrolyte.efficiency[element.layer];
+            let efficiency = e.efficiency[element.layer];
             gradient(line, &y[l.salt + start..l.salt + end], element.scale, &mut salt);
             gradient(line, &y[l.ionic + start..l.ionic + end], element.scale, &mut potential);
             for q in 0..=p {
-                let drive = potential[q] - concentration_voltage * salt[q] / y[l.salt + start + q];
-                let density = efficiency * self.electrolyte.kappa[start + q] * drive * potential[q];
+                let node = start + q;
+                let drive = potential[q] - thermal_voltage * e.chi[node] * salt[q] / y[l.salt + node];
+                let density = efficiency * e.kappa[node] * drive * potential[q];
                 out[integral::OHMIC_ELECTROLYTE] += density * line.weights[q] / element.scale;
             }
             if element.layer != 1 {
-                let electrode = &self.electrodes[element.layer / 2];
-                let first = l.solid + electrode.offset + start - electrode.first;
+                let first = self.solid_start(element.layer, start);
+                let conductivity = self.solid_conductivity(element.layer);
                 gradient(line, &y[first..=first + p], element.scale, &mut potential);
                 for q in 0..=p {
-                    let density = electrode.solid_conductivity * potential[q] * potential[q];
+                    let density = conductivity * potential[q] * potential[q];
                     out[integral::OHMIC_SOLID] += density * line.weights[q] / element.scale;
                 }
             }
@@ -81,52 +124,30 @@ impl Dfn {
     /// Dissipation by diffusion in the particles, W/m2: sum over particles of -F U'(c) D (dc/dr)^2 over
     /// their volume. NaN if U has no value somewhere inside, so that an audit never passes unseen.
     fn mixing_heat(&mut self, y: &[f64]) -> f64 {
-        let l = self.layout;
+        let kelvin = y[self.layout.temperature];
         let mut heat = 0.0;
-        for (electrode, base) in self.electrodes.iter_mut().zip(l.particles) {
-            let n = electrode.particles.len();
-            let c = &y[base..base + n];
-            let inverse = 1.0 / electrode.max_concentration;
+        for family in self.electrodes.iter().flat_map(|e| &e.families) {
+            let c = &y[family.range()];
+            let inverse = 1.0 / family.max_concentration;
             let x: Vec<f64> = c.iter().map(|v| v * inverse).collect();
-            let mut value = vec![0.0; n];
-            let mut slope = vec![0.0; n];
-            let variables = [x.as_slice(), electrode.zeros.as_slice(), c, &[y[l.temperature]]];
+            let mut value = vec![0.0; c.len()];
+            let mut slope = vec![0.0; c.len()];
+            let variables = [x.as_slice(), &[0.0], c, &[kelvin]];
             let direction = [inverse, 0.0, 1.0, 0.0];
-            if electrode
+            let workspace = &mut self.workspace;
+            if family
                 .potential
-                .evaluate_dual(variables, direction, &mut self.workspace, &mut value, &mut slope)
+                .evaluate_dual(variables, direction, workspace, &mut value, &mut slope)
                 .is_err()
             {
                 return f64::NAN;
             }
-            for k in 0..electrode.count {
-                let dissipation = electrode.particles.dissipation(c, &electrode.diffusivity_value, &slope, k);
-                // Volume of particles per surface is R/3, the mesh integrates r^2 dr over the unit sphere
-                // (total 1/3).
-                let volume = electrode.surface[k] / (electrode.flux_scale * FARADAY);
-                heat -= FARADAY * volume * dissipation;
+            for k in 0..family.count() {
+                let dissipation = family.particles.dissipation(c, &family.diffusivity_value, &slope, k);
+                heat -= FARADAY * family.volume(k) * dissipation;
             }
         }
         heat
-    }
-
-    /// Lithium in the particles of one electrode per area, mol/m2.
-    pub(crate) fn lithium(&self, index: usize, y: &[f64]) -> f64 {
-        let electrode = &self.electrodes[index];
-        let c = &y[self.layout.particles[index]..];
-        let mut total = 0.0;
-        for k in 0..electrode.count {
-            let mean: f64 = electrode
-                .particles
-                .mesh
-                .mass
-                .iter()
-                .enumerate()
-                .map(|(i, m)| m * c[i * electrode.count + k])
-                .sum();
-            total += electrode.surface[k] / (electrode.flux_scale * FARADAY) * mean;
-        }
-        total
     }
 
     /// Salt in the electrolyte per area, mol/m2.
@@ -134,45 +155,26 @@ impl Dfn {
         self.electrolyte.pore.iter().zip(&y[self.layout.salt..]).map(|(w, c)| w * c).sum()
     }
 
-    /// Mean stoichiometry of one electrode.
-    pub(crate) fn mean_stoichiometry(&self, index: usize, y: &[f64]) -> f64 {
-        let electrode = &self.electrodes[index];
-        let volume: f64 =
-            electrode.surface.iter().map(|s| s / (electrode.flux_scale * FARADAY)).sum::<f64>() / 3.0;
-        self.lithium(index, y) / (volume * electrode.max_concentration)
-    }
-
-    /// Interfacial current of one electrode per area, A/m2.
-    pub(crate) fn interfacial_current(&self, index: usize, y: &[f64]) -> f64 {
-        let electrode = &self.electrodes[index];
-        let j = &y[self.layout.flux + electrode.offset..];
-        electrode.surface.iter().zip(j).map(|(s, j)| s * j).sum()
-    }
-
-    /// Free energy of lithium in the particles of both electrodes per area, J/m2, up to a constant: minus F
-    /// times the integral of U over concentration, from the starting stoichiometry to the local one (Gauss
-    /// quadrature with 24 points). NaN where U has no value.
-    pub(crate) fn free_energy(&mut self, y: &[f64], reference: [f64; 2]) -> f64 {
+    /// Free energy of lithium in the particles per area, J/m2, up to a constant: minus F times the integral
+    /// of U over concentration, from the starting stoichiometry to the local one (Gauss quadrature with 24
+    /// points). NaN where U has no value.
+    pub(crate) fn free_energy(&self, y: &[f64]) -> f64 {
         let (points, weights) = crate::solver::quadrature::gauss_legendre(24);
+        let kelvin = y[self.layout.temperature];
         let mut energy = 0.0;
-        for (index, electrode) in self.electrodes.iter().enumerate() {
-            let c = &y[self.layout.particles[index]..];
-            let from = reference[index];
-            for k in 0..electrode.count {
-                for (i, mass) in electrode.particles.mesh.mass.iter().enumerate() {
-                    let to = c[i * electrode.count + k];
+        for family in self.families() {
+            let c = &y[family.base..];
+            let from = family.initial_concentration;
+            for k in 0..family.count() {
+                for (i, mass) in family.particles.mesh.mass.iter().enumerate() {
+                    let to = c[i * family.count() + k];
                     let mut integral = 0.0;
                     for (t, w) in points.iter().zip(&weights) {
                         let at = from + 0.5 * (1.0 + t) * (to - from);
-                        let u = electrode.potential.value([
-                            at / electrode.max_concentration,
-                            0.0,
-                            at,
-                            y[self.layout.temperature],
-                        ]);
+                        let u = family.potential.value([at / family.max_concentration, 0.0, at, kelvin]);
                         integral += 0.5 * (to - from) * w * u.unwrap_or(f64::NAN);
                     }
-                    energy -= electrode.surface[k] / electrode.flux_scale * mass * integral;
+                    energy -= FARADAY * family.volume(k) * mass * integral;
                 }
             }
         }

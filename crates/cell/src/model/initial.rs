@@ -1,6 +1,6 @@
 //! Starting values: uniform concentrations, and potentials consistent with the control.
 
-use super::{ControlRow, Dfn, integral};
+use super::{CellModel, ControlRow, ElectrodeModel, integral};
 use crate::FARADAY;
 use crate::error::CellError;
 use crate::parameters::ParameterSet;
@@ -11,14 +11,14 @@ const MAX_ITERATIONS: usize = 60;
 /// quadratic, so what is left is at rounding level.
 const CORRECTION_LIMIT: f64 = 1e-9;
 
-impl Dfn {
+impl CellModel {
     /// Unknowns of the rested cell.
     pub(crate) fn rested_state(&self, p: &ParameterSet) -> Vec<f64> {
         let l = self.layout;
         let mut y = vec![0.0; l.dimension];
-        let negative = p.negative.porous().map_or(0.0, |electrode| electrode.material.initial_concentration);
-        y[l.particles[0]..l.particles[1]].fill(negative);
-        y[l.particles[1]..l.salt].fill(p.positive.material.initial_concentration);
+        for family in self.families() {
+            y[family.range()].fill(family.initial_concentration);
+        }
         y[l.salt..l.ionic].fill(p.electrolyte.initial_concentration);
         y[l.temperature] = p.initial_temperature_k;
         y
@@ -31,21 +31,34 @@ impl Dfn {
             CellError::InitialPotentials { variable, node, time_s, residual: t.value, iterations: 0 }
         })?;
         let l = self.layout;
-        let negative = self.electrodes[0].voltage[0];
-        let positive = self.electrodes[1].voltage[self.electrodes[1].count - 1];
+        let rest = |electrode: &ElectrodeModel| electrode.families[0].voltage[0];
+        let positive = self.electrodes.last().map_or(0.0, rest);
+        let negative = if self.sheet.is_some() { 0.0 } else { rest(&self.electrodes[0]) };
         y[l.ionic..l.solid].fill(-negative);
-        y[l.solid..l.solid + self.electrodes[0].count].fill(0.0);
-        y[l.solid + self.electrodes[0].count..l.flux].fill(positive - negative);
+        let averaged = self.averaged.is_some();
+        for electrode in &self.electrodes {
+            let potential = match (electrode.sign > 0.0, averaged) {
+                (true, false) => 0.0,
+                (false, false) => positive - negative,
+                (true, true) => negative,
+                (false, true) => positive,
+            };
+            let start = l.solid + electrode.offset;
+            y[start..start + electrode.count].fill(potential);
+        }
+        let voltage = positive - negative;
         let current = match self.control {
             ControlRow::Current(value) => value,
             ControlRow::Voltage(_) => 0.0,
-            ControlRow::Power(value) => value / (positive - negative),
+            ControlRow::Power(value) => value / voltage,
+            ControlRow::Resistance(value) => voltage / value,
         };
-        y[l.current] = current;
-        for (index, electrode) in self.electrodes.iter().enumerate() {
-            let total: f64 = electrode.surface.iter().sum();
-            let j = if index == 0 { current / total } else { -current / total };
-            y[l.flux + electrode.offset..l.flux + electrode.offset + electrode.count].fill(j);
+        (y[l.current], y[l.voltage]) = (current, voltage);
+        for electrode in &self.electrodes {
+            let j = electrode.sign * current / electrode.total_surface();
+            for family in &electrode.families {
+                y[family.flux..family.flux + electrode.count].fill(j);
+            }
         }
         Ok(())
     }
@@ -130,10 +143,10 @@ impl Dfn {
             let (variable, node) = self.describe(t.unknown);
             CellError::InitialPotentials { variable, node, time_s, residual: t.value, iterations: 0 }
         })?;
-        for (electrode, base) in self.electrodes.iter().zip(l.particles) {
-            for (i, mass) in electrode.particles.mesh.mass.iter().enumerate() {
-                for k in 0..electrode.count {
-                    let at = base + i * electrode.count + k;
+        for family in self.families() {
+            for (i, mass) in family.particles.mesh.mass.iter().enumerate() {
+                for k in 0..family.count() {
+                    let at = family.base + i * family.count() + k;
                     slope[at] = -rest[at] / mass;
                 }
             }

@@ -1,29 +1,36 @@
-//! The semi-discrete DFN model: unknowns, residual, linear algebra, heat and starting values.
+//! The semi-discrete models: unknowns, residual, linear algebra, heat and starting values.
 //!
-//! Unknowns per area of one electrode pair, in this order: particle concentrations of the negative and the
-//! positive electrode (by radial node, then by node through the thickness), electrolyte concentration,
-//! electrolyte potential, solid potential, interfacial current density j, cell current density I,
-//! temperature, and the integrals of [`integral`]. The solid potential of the negative collector is the
-//! reference, 0 V.
+//! Unknowns per area of one electrode pair, in this order: particle concentrations of each family of each
+//! electrode (by radial node, then by node through the thickness), electrolyte concentration, electrolyte
+//! potential, solid potential, interfacial current densities of each family, cell current density I,
+//! terminal voltage, temperature, and the integrals of [`integral`]. The solid potential of the negative
+//! collector is the reference, 0 V.
+//!
+//! The single-particle models have one node per electrode, no electrolyte potential, and in place of the
+//! solid potential the mean potential difference of solid and electrolyte of each electrode.
 
+mod averaged;
+pub(crate) mod electrolyte;
+pub(crate) mod family;
 mod heat;
 mod initial;
 mod linear;
 pub(crate) mod particle;
+mod porous;
 mod residual;
 #[cfg(test)]
 mod tests;
 
 use crate::error::CellError;
 use crate::expression::FormulaWorkspace;
-use crate::mesh::{LineMesh, MeshOptions, ParticleMesh};
-use crate::parameters::{Electrode, Electrolyte, Kinetics, ParameterSet};
-use crate::property::{Activated, Property};
-use crate::solve::{DfnOptions, Thermal};
-use crate::solver::banded::Banded;
+use crate::mesh::{ElectrodeMeshOptions, LineMesh, MeshOptions};
+use crate::parameters::{Electrode, ParameterSet};
+use crate::solve::{DfnOptions, ModelKind, Thermal};
 use crate::solver::bdf::Trouble;
-use crate::{FARADAY, GAS_CONSTANT};
-use particle::ParticleBatch;
+use averaged::AveragedCell;
+use electrolyte::{ElectrolyteModel, Sheet};
+use family::{Family, FamilyParts, Temperatures};
+use porous::PorousChain;
 
 /// Positions of the integrals behind the unknowns, all per electrode-pair area.
 pub(crate) mod integral {
@@ -54,94 +61,40 @@ pub(crate) enum ControlRow {
     Voltage(f64),
     /// I V = value, W/m2.
     Power(f64),
+    /// V = value times I, ohm m2.
+    Resistance(f64),
 }
 
-/// Where each kind of unknown starts.
+/// Where each kind of unknown starts. The particle concentrations come first.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
-    pub(crate) particles: [usize; 2],
     pub(crate) salt: usize,
     pub(crate) ionic: usize,
     pub(crate) solid: usize,
     pub(crate) flux: usize,
     pub(crate) current: usize,
+    pub(crate) voltage: usize,
     pub(crate) temperature: usize,
     pub(crate) integrals: usize,
     pub(crate) dimension: usize,
 }
 
-/// One electrode: its constants and the values of its material functions at the last evaluation.
+/// One porous electrode.
 #[derive(Debug, Clone)]
 pub(crate) struct ElectrodeModel {
+    /// 1 for the negative electrode, which gives its lithium away at positive current; -1 for the positive.
+    pub(crate) sign: f64,
     /// First node through the thickness.
     pub(crate) first: usize,
+    /// Nodes through the thickness; 1 in the single-particle models.
     pub(crate) count: usize,
-    /// First of its entries among the solid potentials and the interfacial currents.
+    /// First of its entries among the solid potentials.
     pub(crate) offset: usize,
-    pub(crate) particles: ParticleBatch,
-    pub(crate) max_concentration: f64,
-    /// 1/(F R), mol/(C m): surface flux per interfacial current.
-    pub(crate) flux_scale: f64,
-    /// Particle surface per cell area that belongs to each node.
-    pub(crate) surface: Vec<f64>,
+    pub(crate) families: Vec<Family>,
     pub(crate) solid_conductivity: f64,
-    pub(crate) kinetics: Kinetics,
-    pub(crate) potential: Property,
-    pub(crate) entropic: Property,
-    /// Whether the entropic slope enters the equations at every evaluation (thermal model) and not only the
-    /// audit.
-    pub(crate) entropic_always: bool,
-    pub(crate) diffusivity: Activated,
-    pub(crate) exchange: Activated,
-    pub(crate) x: Vec<f64>,
-    pub(crate) voltage: Vec<f64>,
-    pub(crate) voltage_slope: Vec<f64>,
-    pub(crate) entropic_value: Vec<f64>,
-    pub(crate) entropic_derivative: Vec<f64>,
-    pub(crate) j0: Vec<f64>,
-    pub(crate) j0_salt: Vec<f64>,
-    pub(crate) j0_solid: Vec<f64>,
-    /// Stoichiometry, diffusivity and its derivative at every particle node (only if it depends on
-    /// concentration).
-    pub(crate) x_inside: Vec<f64>,
-    pub(crate) zeros: Vec<f64>,
-    pub(crate) diffusivity_value: Vec<f64>,
-    pub(crate) diffusivity_slope: Vec<f64>,
-    /// Derivatives of the kinetic row with respect to j, c_e and surface concentration.
-    pub(crate) row_flux: Vec<f64>,
-    pub(crate) row_salt: Vec<f64>,
-    pub(crate) row_surface: Vec<f64>,
-    /// Particle response to unit interfacial current, and the reciprocal of the eliminated diagonal.
-    pub(crate) response: Vec<f64>,
-    pub(crate) eliminated: Vec<f64>,
-    /// Points outside a table at the last evaluation.
-    pub(crate) outside: usize,
-}
-
-/// Constants and last values of the electrolyte.
-#[derive(Debug, Clone)]
-pub(crate) struct ElectrolyteModel {
-    pub(crate) diffusivity: Activated,
-    pub(crate) conductivity: Activated,
-    pub(crate) initial: f64,
-    pub(crate) transference: f64,
-    /// 2 (1 - t+) TDF R / F, V/K.
-    pub(crate) concentration_factor: f64,
-    pub(crate) efficiency: [f64; 3],
-    /// Pore volume per area that belongs to each node, m.
-    pub(crate) pore: Vec<f64>,
-    pub(crate) d: Vec<f64>,
-    pub(crate) d_slope: Vec<f64>,
-    pub(crate) kappa: Vec<f64>,
-    pub(crate) kappa_slope: Vec<f64>,
-    /// Kept for the factors: values and gradients at each element node.
-    pub(crate) kept_d: Vec<f64>,
-    pub(crate) kept_d_slope: Vec<f64>,
-    pub(crate) kept_kappa: Vec<f64>,
-    pub(crate) kept_kappa_slope: Vec<f64>,
-    pub(crate) kept_salt: Vec<f64>,
-    pub(crate) salt_gradient: Vec<f64>,
-    pub(crate) ionic_gradient: Vec<f64>,
+    /// Shares of the electrolyte's nodes in the mean over the electrode, in the single-particle model with
+    /// electrolyte; else empty.
+    pub(super) mean_weights: Vec<f64>,
 }
 
 /// Lumped temperature per area.
@@ -156,22 +109,29 @@ pub(crate) struct ThermalModel {
 
 /// The model.
 #[derive(Debug, Clone)]
-pub(crate) struct Dfn {
+pub(crate) struct CellModel {
     pub(crate) layout: Layout,
+    /// Nodes through the thickness; none in the single-particle model without electrolyte.
     pub(crate) line: LineMesh,
-    pub(crate) electrodes: [ElectrodeModel; 2],
+    /// Negative (unless it is a lithium sheet) and positive electrode.
+    pub(crate) electrodes: Vec<ElectrodeModel>,
     pub(crate) electrolyte: ElectrolyteModel,
+    pub(super) sheet: Option<Sheet>,
+    /// Linear algebra of the Doyle-Fuller-Newman model; empty in the single-particle models.
+    chain: PorousChain,
+    /// What the single-particle models need in its place.
+    averaged: Option<AveragedCell>,
     pub(crate) thermal: Option<ThermalModel>,
     pub(crate) reference_temperature: f64,
     pub(crate) control: ControlRow,
+    /// Resistance in series, ohm m2.
+    pub(super) contact_resistance: f64,
+    /// Salt concentration where the electrolyte is not resolved.
+    resting_salt: Vec<f64>,
     pub(crate) audit_mixing: bool,
     pub(crate) rtol: f64,
     pub(crate) atol: f64,
     workspace: FormulaWorkspace,
-    chain: Banded,
-    chain_rhs: Vec<f64>,
-    /// Response of the chain to unit cell current.
-    border: Vec<f64>,
     leading: f64,
     kept_temperature: f64,
     kept_current: f64,
@@ -185,162 +145,99 @@ pub(crate) struct Dfn {
 }
 
 impl ElectrodeModel {
-    fn new(
-        electrode: &Electrode,
-        mesh: ParticleMesh,
-        first: usize,
-        count: usize,
-        offset: usize,
-        weights: &[f64],
-    ) -> Self {
-        let p = &electrode.material;
-        let nonlinear = p.diffusivity.at_reference.as_constant().is_none();
-        let particles = ParticleBatch::new(mesh, count, p.particle_radius_m, nonlinear);
-        let inside = if nonlinear { particles.len() } else { 0 };
-        let zero = || vec![0.0; count];
-        let constant = p.diffusivity.at_reference.as_constant().unwrap_or(0.0);
+    /// `weights` are those of the line's nodes in this electrode; `averaged` asks for one node.
+    fn new(p: &Electrode, mesh: &ElectrodeMeshOptions, sign: f64, weights: &[f64], averaged: bool) -> Self {
+        let nodes: Vec<usize> = (0..weights.len()).filter(|i| weights[*i] > 0.0).collect();
+        let inside: Vec<f64> = nodes.iter().map(|i| weights[*i]).collect();
+        let mut families = Vec::new();
+        for material in p.materials() {
+            for (radius, share) in material.radius_classes() {
+                // Share of the surface a = 3 fraction / mean radius.
+                let area = material.specific_surface() * share;
+                let surface = if averaged {
+                    vec![area * p.thickness_m]
+                } else {
+                    inside.iter().map(|w| w * area).collect()
+                };
+                let places = if averaged { inside.len().max(1) } else { surface.len() };
+                let parts = FamilyParts { radius, surface, places, mesh: mesh.particle };
+                families.push(Family::new(material, parts));
+            }
+        }
         Self {
-            first,
-            count,
-            offset,
-            max_concentration: p.max_concentration,
-            flux_scale: 1.0 / (FARADAY * p.particle_radius_m),
-            surface: weights[first..first + count].iter().map(|w| w * p.specific_surface()).collect(),
-            solid_conductivity: electrode.conductivity_s_per_m * electrode.solid_efficiency,
-            kinetics: p.kinetics,
-            potential: p.open_circuit.at_reference.clone(),
-            entropic: p.open_circuit.entropic_slope.clone(),
-            entropic_always: false,
-            diffusivity: p.diffusivity.clone(),
-            exchange: p.exchange_current.clone(),
-            x: zero(),
-            voltage: zero(),
-            voltage_slope: zero(),
-            entropic_value: vec![p.open_circuit.entropic_slope.as_constant().unwrap_or(0.0); count],
-            entropic_derivative: zero(),
-            j0: zero(),
-            j0_salt: zero(),
-            j0_solid: zero(),
-            x_inside: vec![0.0; inside],
-            zeros: vec![0.0; particles.len().max(count)],
-            diffusivity_value: vec![constant; inside.max(1)],
-            diffusivity_slope: vec![0.0; inside.max(1)],
-            row_flux: zero(),
-            row_salt: zero(),
-            row_surface: zero(),
-            response: vec![0.0; particles.len()],
-            eliminated: zero(),
-            particles,
-            outside: 0,
+            sign,
+            first: nodes.first().copied().unwrap_or(0),
+            count: if averaged { 1 } else { inside.len() },
+            offset: 0,
+            families,
+            solid_conductivity: p.conductivity_s_per_m * p.solid_efficiency,
+            mean_weights: if averaged {
+                inside.iter().map(|w| w / p.thickness_m).collect()
+            } else {
+                Vec::new()
+            },
         }
     }
 
-    /// Position of the surface concentrations inside its block of particle unknowns.
-    pub(crate) fn surface_offset(&self) -> usize {
-        (self.particles.mesh.len() - 1) * self.count
+    /// Electrolyte nodes that lie in the electrode.
+    pub(super) fn electrolyte_nodes(&self) -> std::ops::Range<usize> {
+        let count = if self.mean_weights.is_empty() { self.count } else { self.mean_weights.len() };
+        self.first..self.first + count
+    }
+
+    /// Particle surface of all families per cell area, in all nodes.
+    pub(super) fn total_surface(&self) -> f64 {
+        self.families.iter().flat_map(|family| &family.surface).sum()
     }
 }
 
-impl ElectrolyteModel {
-    fn new(
-        p: &Electrolyte,
-        [transference, factor]: [f64; 2],
-        efficiency: [f64; 3],
-        porosity: [f64; 3],
-        line: &LineMesh,
-    ) -> Self {
-        let n = line.len();
-        let kept = line.elements.len() * (line.order + 1);
-        let pore = (0..n)
-            .map(|i| (0..3).map(|layer| porosity[layer] * line.layer_weights[layer][i]).sum())
-            .collect();
-        let zero = || vec![0.0; n];
-        Self {
-            diffusivity: p.diffusivity.clone(),
-            conductivity: p.conductivity.clone(),
-            initial: p.initial_concentration,
-            transference,
-            concentration_factor: 2.0 * (1.0 - transference) * factor * GAS_CONSTANT / FARADAY,
-            efficiency,
-            pore,
-            d: zero(),
-            d_slope: zero(),
-            kappa: zero(),
-            kappa_slope: zero(),
-            kept_d: zero(),
-            kept_d_slope: zero(),
-            kept_kappa: zero(),
-            kept_kappa_slope: zero(),
-            kept_salt: zero(),
-            salt_gradient: vec![0.0; kept],
-            ionic_gradient: vec![0.0; kept],
-        }
-    }
-}
-
-impl Dfn {
+impl CellModel {
     pub(crate) fn new(p: &ParameterSet, options: &DfnOptions) -> Result<Self, CellError> {
         p.validate()?;
         options.mesh.validate()?;
-        let mesh: &MeshOptions = &options.mesh;
-        let negative = p.negative.porous().ok_or_else(|| not_solved("a half cell"))?;
-        if !negative.blended.is_empty() || !p.positive.blended.is_empty() {
-            return Err(not_solved("a blend of active materials"));
-        }
-        let (Some(transference), Some(factor)) = (
-            p.electrolyte.transference_number.as_constant(),
-            p.electrolyte.thermodynamic_factor.as_constant(),
-        ) else {
-            return Err(not_solved("a transference number that is not constant"));
+        check_model(p, options.model)?;
+        let averaged = options.model != ModelKind::Dfn;
+        let line = match options.model {
+            ModelKind::Spm => LineMesh::empty(),
+            ModelKind::Dfn | ModelKind::Spme => line_mesh(p, &options.mesh),
         };
-        let line =
-            LineMesh::new(mesh, [negative.thickness_m, p.separator.thickness_m, p.positive.thickness_m]);
-        let n = line.len();
-        let positive_first = n - line.positive_nodes;
-        let mut electrodes = [
-            ElectrodeModel::new(
-                negative,
-                ParticleMesh::new(mesh.negative.particle),
-                0,
-                line.negative_nodes,
-                0,
-                &line.layer_weights[0],
-            ),
-            ElectrodeModel::new(
-                &p.positive,
-                ParticleMesh::new(mesh.positive.particle),
-                positive_first,
-                line.positive_nodes,
-                line.negative_nodes,
-                &line.layer_weights[2],
-            ),
-        ];
-        let thermal = thermal_model(p, options)?;
-        for electrode in &mut electrodes {
-            electrode.entropic_always = thermal.is_some();
+        let mut electrodes = Vec::new();
+        if let Some(negative) = p.negative.porous() {
+            let weights = &line.layer_weights[0];
+            electrodes.push(ElectrodeModel::new(negative, &options.mesh.negative, 1.0, weights, averaged));
         }
-        let efficiency = [
-            negative.electrolyte_efficiency,
-            p.separator.electrolyte_efficiency,
-            p.positive.electrolyte_efficiency,
-        ];
-        let porosity = [negative.porosity, p.separator.porosity, p.positive.porosity];
-        let electrolyte =
-            ElectrolyteModel::new(&p.electrolyte, [transference, factor], efficiency, porosity, &line);
-        let layout = Layout::new(&electrodes, n);
+        let weights = &line.layer_weights[2];
+        electrodes.push(ElectrodeModel::new(&p.positive, &options.mesh.positive, -1.0, weights, averaged));
+        let thermal = thermal_model(p, options)?;
+        for family in electrodes.iter_mut().flat_map(|e| &mut e.families) {
+            family.entropic_always = thermal.is_some();
+        }
+        let electrolyte = ElectrolyteModel::new(p, &line);
+        let layout = Layout::new(&mut electrodes, line.len(), averaged);
+        let (chain, averaged) = if averaged {
+            (PorousChain::default(), Some(AveragedCell::new(p, &line)))
+        } else {
+            (PorousChain::new(&line), None)
+        };
+        let sheet = match &p.negative {
+            crate::NegativeElectrode::LithiumMetal(metal) => Some(Sheet::new(metal)),
+            crate::NegativeElectrode::Porous(_) => None,
+        };
         Ok(Self {
             electrodes,
             electrolyte,
+            sheet,
+            chain,
+            averaged,
             thermal,
             reference_temperature: p.reference_temperature_k,
             control: ControlRow::Current(0.0),
+            contact_resistance: p.contact_resistance_ohm * p.total_area_m2(),
+            resting_salt: vec![p.electrolyte.initial_concentration],
             audit_mixing: options.audit_heat_of_mixing,
             rtol: options.rtol,
             atol: options.atol,
             workspace: FormulaWorkspace::default(),
-            chain: Banded::new(3 * n, 3 * line.order + 2),
-            chain_rhs: vec![0.0; 3 * n],
-            border: vec![0.0; 3 * n],
             leading: 0.0,
             kept_temperature: p.initial_temperature_k,
             kept_current: 0.0,
@@ -355,45 +252,72 @@ impl Dfn {
         })
     }
 
-    /// Terminal voltage, V.
-    pub(crate) fn voltage(&self, y: &[f64]) -> f64 {
-        y[self.layout.flux - 1] - y[self.layout.solid]
+    pub(super) fn temperatures(&self, y: &[f64]) -> Temperatures {
+        Temperatures { kelvin: y[self.layout.temperature], reference: self.reference_temperature }
+    }
+
+    /// All families, the negative electrode's first.
+    pub(crate) fn families(&self) -> impl Iterator<Item = &Family> {
+        self.electrodes.iter().flat_map(|electrode| &electrode.families)
     }
 
     /// The kind of unknown at position `index`, for messages, and its node through the thickness.
     pub(crate) fn describe(&self, index: usize) -> (&'static str, usize) {
         let l = &self.layout;
-        let node = |position: usize| {
-            let negative = self.electrodes[0].count;
-            if position < negative { position } else { self.electrodes[1].first + position - negative }
-        };
-        if index < l.particles[1] {
-            ("lithium concentration in the negative particles", index % self.electrodes[0].count)
-        } else if index < l.salt {
-            let position = (index - l.particles[1]) % self.electrodes[1].count;
-            ("lithium concentration in the positive particles", self.electrodes[1].first + position)
-        } else if index < l.ionic {
+        for electrode in &self.electrodes {
+            for family in &electrode.families {
+                if family.range().contains(&index) {
+                    let name = if electrode.sign > 0.0 {
+                        "lithium concentration in the negative particles"
+                    } else {
+                        "lithium concentration in the positive particles"
+                    };
+                    return (name, electrode.first + (index - family.base) % family.count());
+                }
+                if (family.flux..family.flux + family.count()).contains(&index) {
+                    return ("interfacial current density", electrode.first + index - family.flux);
+                }
+            }
+            if index >= l.solid
+                && (electrode.offset..electrode.offset + electrode.count).contains(&(index - l.solid))
+            {
+                return ("solid potential", electrode.first + index - l.solid - electrode.offset);
+            }
+        }
+        if index < l.ionic {
             ("electrolyte concentration", index - l.salt)
         } else if index < l.solid {
             ("electrolyte potential", index - l.ionic)
-        } else if index < l.flux {
-            ("solid potential", node(index - l.solid))
-        } else if index < l.current {
-            ("interfacial current density", node(index - l.flux))
         } else if index == l.current {
             ("cell current", 0)
+        } else if index == l.voltage {
+            ("terminal voltage", 0)
         } else {
             ("temperature", 0)
         }
     }
 }
 
-fn not_solved(what: &str) -> CellError {
-    CellError::Parameter {
-        name: what.to_owned(),
-        value: f64::NAN,
-        requirement: "cannot be solved by this model".to_owned(),
+/// The mesh through the thickness of a full or half cell.
+fn line_mesh(p: &ParameterSet, mesh: &MeshOptions) -> LineMesh {
+    let negative = p.negative.porous();
+    let elements = if negative.is_some() { mesh.negative.elements } else { 0 };
+    LineMesh::new(
+        mesh.order,
+        [elements, mesh.separator_elements, mesh.positive.elements],
+        [negative.map_or(0.0, |e| e.thickness_m), p.separator.thickness_m, p.positive.thickness_m],
+    )
+}
+
+fn check_model(p: &ParameterSet, model: ModelKind) -> Result<(), CellError> {
+    if p.without_electrolyte && model != ModelKind::Spm {
+        return Err(CellError::Parameter {
+            name: format!("electrolyte of '{}'", p.name),
+            value: f64::NAN,
+            requirement: "is not known: only the single-particle model (spm) can be run".to_owned(),
+        });
     }
+    Ok(())
 }
 
 fn thermal_model(p: &ParameterSet, options: &DfnOptions) -> Result<Option<ThermalModel>, CellError> {
@@ -414,23 +338,37 @@ fn thermal_model(p: &ParameterSet, options: &DfnOptions) -> Result<Option<Therma
 }
 
 impl Layout {
-    fn new(electrodes: &[ElectrodeModel; 2], nodes: usize) -> Self {
-        let solid_nodes = electrodes[0].count + electrodes[1].count;
-        let positive = electrodes[0].particles.len();
-        let salt = positive + electrodes[1].particles.len();
+    /// Gives every family its place.
+    fn new(electrodes: &mut [ElectrodeModel], nodes: usize, averaged: bool) -> Self {
+        let mut next = 0;
+        for family in electrodes.iter_mut().flat_map(|e| &mut e.families) {
+            family.base = next;
+            next += family.particles.len();
+        }
+        let salt = next;
         let ionic = salt + nodes;
-        let solid = ionic + nodes;
-        let flux = solid + solid_nodes;
-        let current = flux + solid_nodes;
-        let integrals = current + 2;
+        let solid = ionic + if averaged { 0 } else { nodes };
+        let mut offset = 0;
+        for electrode in electrodes.iter_mut() {
+            electrode.offset = offset;
+            offset += electrode.count;
+        }
+        let flux = solid + offset;
+        next = flux;
+        for family in electrodes.iter_mut().flat_map(|e| &mut e.families) {
+            family.flux = next;
+            next += family.count();
+        }
+        let current = next;
+        let integrals = current + 3;
         Self {
-            particles: [0, positive],
             salt,
             ionic,
             solid,
             flux,
             current,
-            temperature: current + 1,
+            voltage: current + 1,
+            temperature: current + 2,
             integrals,
             dimension: integrals + integral::COUNT,
         }

@@ -1,10 +1,10 @@
 //! The structured Newton solve against dense references.
 
-use super::{ControlRow, Dfn};
+use super::{CellModel, ControlRow};
 use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
-use crate::parameters::{Kinetics, ParameterSet};
+use crate::parameters::{Kinetics, LithiumMetal, NegativeElectrode, ParameterSet, RadiusDistribution};
 use crate::property::{Activated, Property};
-use crate::solve::{DfnOptions, Thermal};
+use crate::solve::{DfnOptions, ModelKind, Thermal};
 use crate::solver::bdf::DaeSystem;
 use proptest::prelude::*;
 
@@ -27,11 +27,46 @@ fn nonlinear_cell(kinetics: Kinetics) -> ParameterSet {
         activation_energy_j_per_mol: 2e4,
     };
     p.negative.porous_mut().unwrap().material.kinetics = kinetics;
+    p.electrolyte.transference_number = Property::formula("0.3 + 1e-4*(c_e - 1000)").unwrap();
+    p.electrolyte.thermodynamic_factor = Property::formula("1 + 4e-4*c_e + 1e-3*(T - 298.15)").unwrap();
+    p.contact_resistance_ohm = 0.01;
     p
 }
 
+/// The same as a half cell, or with a blend of two materials with three classes of radii, in any model.
+fn variant(p: &ParameterSet, index: usize) -> (ParameterSet, ModelKind) {
+    let mut p = p.clone();
+    match index / 3 {
+        0 => {}
+        1 => {
+            let exchange = Property::formula("12 * (c_e/1000)**0.3").unwrap();
+            p.negative = NegativeElectrode::LithiumMetal(LithiumMetal {
+                exchange_current: Activated { at_reference: exchange, activation_energy_j_per_mol: 2e4 },
+                double_layer_capacitance: 0.0,
+            });
+        }
+        _ => {
+            let negative = p.negative.porous_mut().unwrap();
+            let mut second = negative.material.clone();
+            second.particle_radius_m *= 0.3;
+            second.fraction *= 0.2;
+            negative.material.fraction *= 0.8;
+            second.open_circuit.at_reference = Property::formula("0.4 - 0.3*x").unwrap();
+            negative.blended.push(second);
+            p.positive.material.radius_distribution =
+                Some(RadiusDistribution { relative_deviation: 0.4, classes: 3 });
+        }
+    }
+    (p, [ModelKind::Dfn, ModelKind::Spme, ModelKind::Spm][index % 3])
+}
+
 /// A state away from equilibrium, perturbed by `noise` in (-1, 1).
-fn disturbed_state(model: &mut Dfn, p: &ParameterSet, current: f64, noise: &[f64]) -> (Vec<f64>, Vec<f64>) {
+fn disturbed_state(
+    model: &mut CellModel,
+    p: &ParameterSet,
+    current: f64,
+    noise: &[f64],
+) -> (Vec<f64>, Vec<f64>) {
     model.control = ControlRow::Current(current);
     let mut y = model.rested_state(p);
     model.guess_potentials(&mut y, 0.0).unwrap();
@@ -48,6 +83,8 @@ fn disturbed_state(model: &mut Dfn, p: &ParameterSet, current: f64, noise: &[f64
             0.02
         } else if i < l.current {
             0.05
+        } else if i == l.voltage {
+            0.01
         } else {
             1.0
         };
@@ -62,12 +99,12 @@ fn disturbed_state(model: &mut Dfn, p: &ParameterSet, current: f64, noise: &[f64
 }
 
 /// Dense Jacobian dF/dy + leading dF/dy' by central differences with one Richardson extrapolation.
-fn dense_jacobian(model: &mut Dfn, y: &[f64], slope: &[f64], leading: f64) -> Vec<Vec<f64>> {
+fn dense_jacobian(model: &mut CellModel, y: &[f64], slope: &[f64], leading: f64) -> Vec<Vec<f64>> {
     let n = model.layout.integrals;
     let model_layout = model.layout;
     let mut matrix = vec![vec![0.0; n]; n];
     let mut evaluate = |j: usize, h: f64| {
-        let side = |model: &mut Dfn, h: f64| {
+        let side = |model: &mut CellModel, h: f64| {
             let (mut u, mut v) = (y.to_vec(), slope.to_vec());
             u[j] += h;
             v[j] += leading * h;
@@ -130,7 +167,7 @@ fn dense_solve(mut a: Vec<Vec<f64>>, mut b: Vec<f64>) -> Vec<f64> {
 
 /// Puts the structured solution into the dense Jacobian (to `tolerance`), and compares it with the dense
 /// solution (to `forward`, relative to the largest entry of each kind of unknown).
-fn compare(model: &mut Dfn, y: &[f64], slope: &[f64], leading: f64, tolerance: f64, forward: f64) {
+fn compare(model: &mut CellModel, y: &[f64], slope: &[f64], leading: f64, tolerance: f64, forward: f64) {
     model.linearize(y, slope).unwrap();
     model.factor(leading).unwrap();
     let mut residual = vec![0.0; y.len()];
@@ -160,14 +197,15 @@ fn compare(model: &mut Dfn, y: &[f64], slope: &[f64], leading: f64, tolerance: f
     // system is about 1e5.
     let reference = dense_solve(dense, rhs);
     let l = model.layout;
-    let kinds = [
-        0..l.particles[1],
-        l.particles[1]..l.salt,
+    let mut kinds: Vec<std::ops::Range<usize>> = model.families().map(super::family::Family::range).collect();
+    kinds.extend([
         l.salt..l.ionic,
         l.ionic..l.flux,
         l.flux..l.current,
-        l.current..n,
-    ];
+        l.current..l.voltage,
+        l.voltage..l.temperature,
+        l.temperature..n,
+    ]);
     for kind in kinds {
         let size = reference[kind.clone()].iter().fold(1e-12_f64, |m, v| m.max(v.abs()));
         for i in kind {
@@ -184,20 +222,23 @@ fn compare(model: &mut Dfn, y: &[f64], slope: &[f64], leading: f64, tolerance: f
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(96))]
     #[test]
     fn structured_solve_agrees_with_dense_elimination_of_a_difference_jacobian(
         noise in proptest::collection::vec(-1.0_f64..1.0, 61),
         order in 1_usize..4,
         current in -40.0_f64..40.0,
         leading in -3.0_f64..2.0,
-        control in 0_usize..3,
+        control in 0_usize..4,
         linear in any::<bool>(),
+        index in 0_usize..9,
     ) {
         let p = nonlinear_cell(if linear { Kinetics::Linear } else { Kinetics::ButlerVolmer });
-        let mut model = Dfn::new(&p, &options(order, Thermal::Isothermal)).unwrap();
+        let (p, kind) = variant(&p, index);
+        let options = DfnOptions { model: kind, ..options(order, Thermal::Isothermal) };
+        let mut model = CellModel::new(&p, &options).unwrap();
         let (y, slope) = disturbed_state(&mut model, &p, current, &noise);
-        model.control = [ControlRow::Current(10.0), ControlRow::Voltage(3.7), ControlRow::Power(60.0)][control];
+        model.control = [ControlRow::Current(10.0), ControlRow::Voltage(3.7), ControlRow::Power(60.0), ControlRow::Resistance(0.2)][control];
         compare(&mut model, &y, &slope, 10.0_f64.powf(leading), 1e-8, 1e-5);
     }
 }
@@ -205,7 +246,7 @@ proptest! {
 #[test]
 fn structured_solve_agrees_with_dense_elimination_with_temperature() {
     let p = nonlinear_cell(Kinetics::ButlerVolmer);
-    let mut model = Dfn::new(&p, &options(2, Thermal::Lumped)).unwrap();
+    let mut model = CellModel::new(&p, &options(2, Thermal::Lumped)).unwrap();
     let noise: Vec<f64> = (0..61).map(|i| (f64::from(i) * 1.7).sin()).collect();
     let (y, slope) = disturbed_state(&mut model, &p, 24.0, &noise);
     // The temperature column is a forward difference of 0.01 K.
@@ -216,7 +257,7 @@ fn structured_solve_agrees_with_dense_elimination_with_temperature() {
 #[test]
 fn conservation_rows_vanish_after_one_correction() {
     let p = nonlinear_cell(Kinetics::ButlerVolmer);
-    let mut model = Dfn::new(&p, &options(3, Thermal::Isothermal)).unwrap();
+    let mut model = CellModel::new(&p, &options(3, Thermal::Isothermal)).unwrap();
     let noise: Vec<f64> = (0..61).map(|i| (f64::from(i) * 2.3).cos()).collect();
     let (y, slope) = disturbed_state(&mut model, &p, 24.0, &noise);
     let leading = 0.1;
@@ -228,13 +269,13 @@ fn conservation_rows_vanish_after_one_correction() {
     let moved: Vec<f64> = y.iter().zip(&correction).map(|(a, b)| a - b).collect();
     let moved_slope: Vec<f64> = slope.iter().zip(&correction).map(|(a, b)| a - leading * b).collect();
     let current = moved[model.layout.current];
-    assert!((model.interfacial_current(0, &moved) - current).abs() < 1e-12 * current);
-    assert!((model.interfacial_current(1, &moved) + current).abs() < 1e-12 * current);
+    assert!((model.electrodes[0].interfacial_current(&moved) - current).abs() < 1e-12 * current);
+    assert!((model.electrodes[1].interfacial_current(&moved) + current).abs() < 1e-12 * current);
     // d(lithium)/dt = -+ I/F.
     for (index, sign) in [(0, -1.0), (1, 1.0)] {
-        let rate = model.lithium(index, &moved_slope);
+        let rate = model.electrodes[index].lithium(&moved_slope);
         let expected = sign * current / crate::FARADAY;
-        assert!((rate - expected).abs() < 1e-10 * model.lithium(index, &moved).abs() * leading);
+        assert!((rate - expected).abs() < 1e-10 * model.electrodes[index].lithium(&moved).abs() * leading);
     }
     assert!(model.salt(&moved_slope).abs() < 1e-12 * model.salt(&moved));
 }
@@ -244,7 +285,7 @@ fn conservation_rows_vanish_after_one_correction() {
 #[test]
 fn solid_and_ionic_current_add_up_at_every_face() {
     let p = nonlinear_cell(Kinetics::ButlerVolmer);
-    let mut model = Dfn::new(&p, &options(1, Thermal::Isothermal)).unwrap();
+    let mut model = CellModel::new(&p, &options(1, Thermal::Isothermal)).unwrap();
     model.control = ControlRow::Current(24.0);
     let mut y = model.rested_state(&p);
     model.guess_potentials(&mut y, 0.0).unwrap();
@@ -255,12 +296,14 @@ fn solid_and_ionic_current_add_up_at_every_face() {
     }
     model.solve_potentials(&mut y, 0.0).unwrap();
     let e = &model.electrolyte;
-    let factor = e.concentration_factor * y[l.temperature];
+    let thermal_voltage = crate::GAS_CONSTANT * y[l.temperature] / crate::FARADAY;
     for element in &model.line.elements {
         let (a, b) = (element.start, element.start + 1);
         let width = 2.0 / element.scale;
         let slope = |start: usize| (y[start + b] - y[start + a]) / width;
-        let side = |i: usize| e.kappa[i] * (slope(l.ionic) - factor * slope(l.salt) / y[l.salt + i]);
+        let side = |i: usize| {
+            e.kappa[i] * (slope(l.ionic) - thermal_voltage * e.chi[i] * slope(l.salt) / y[l.salt + i])
+        };
         let ionic = -0.5 * e.efficiency[element.layer] * (side(a) + side(b));
         let solid = if element.layer == 1 {
             0.0

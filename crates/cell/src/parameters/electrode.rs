@@ -3,6 +3,7 @@
 use super::checks::{activated, fraction, positive, within};
 use crate::error::CellError;
 use crate::property::{Activated, OpenCircuitPotential};
+use crate::solver::quadrature::gauss_hermite;
 use serde::{Deserialize, Serialize};
 
 /// Rate law of the interface, j in A per m2 of particle surface, overpotential eta in V.
@@ -146,6 +147,19 @@ impl ActiveMaterial {
     /// Particle surface per electrode volume a = 3 fraction / radius, 1/m.
     pub fn specific_surface(&self) -> f64 {
         3.0 * self.fraction / self.particle_radius_m
+    }
+
+    /// Classes of radii with their shares of the surface: a Gauss-Hermite rule in ln R, with the radii
+    /// scaled so that their area-weighted mean is exactly `particle_radius_m`.
+    pub fn radius_classes(&self) -> Vec<(f64, f64)> {
+        let Some(distribution) = &self.radius_distribution else {
+            return vec![(self.particle_radius_m, 1.0)];
+        };
+        let variance = distribution.relative_deviation.powi(2).ln_1p();
+        let (nodes, weights) = gauss_hermite(distribution.classes);
+        let radii: Vec<f64> = nodes.iter().map(|t| (t * variance.sqrt()).exp()).collect();
+        let mean: f64 = radii.iter().zip(&weights).map(|(r, w)| r * w).sum();
+        radii.iter().zip(weights).map(|(r, w)| (self.particle_radius_m * r / mean, w)).collect()
     }
 
     /// Stoichiometry at the start.

@@ -7,7 +7,7 @@ const DIAGONAL_PREFERENCE: f64 = 0.1;
 /// pivoting.
 ///
 /// Row i holds columns i - b .. i + 2 b at positions 0 .. 3 b.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Banded {
     n: usize,
     bandwidth: usize,

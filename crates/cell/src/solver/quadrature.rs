@@ -73,6 +73,43 @@ pub(crate) fn gauss_lobatto(p: usize) -> (Vec<f64>, Vec<f64>) {
     (nodes, weights)
 }
 
+/// Nodes and weights of the Gauss rule for the standard normal distribution (mean 0, variance 1), increasing;
+/// the weights sum to 1. Zeros of the Hermite polynomials He_n by bisection between those of He_{n-1}, which
+/// they interlace.
+pub(crate) fn gauss_hermite(n: usize) -> (Vec<f64>, Vec<f64>) {
+    // Orthonormal recurrence: sqrt(k) h_k = x h_{k-1} - sqrt(k-1) h_{k-2}, which does not overflow.
+    let pair = |n: usize, x: f64| {
+        let (mut before, mut value) = (0.0, 1.0);
+        for k in 1..=n {
+            let next = (x * value - ((k - 1) as f64).sqrt() * before) / (k as f64).sqrt();
+            (before, value) = (value, next);
+        }
+        (value, before)
+    };
+    let mut zeros: Vec<f64> = Vec::new();
+    for k in 1..=n {
+        let bound = 2.0 * (k as f64).sqrt() + 1.0;
+        let mut edges = vec![-bound];
+        edges.extend(&zeros);
+        edges.push(bound);
+        let bisect = |w: &[f64]| {
+            let (mut a, mut b) = (w[0], w[1]);
+            let at_a = pair(k, a).0;
+            for _ in 0..200 {
+                let middle = 0.5 * (a + b);
+                if middle <= a || middle >= b {
+                    break;
+                }
+                if pair(k, middle).0 * at_a > 0.0 { a = middle } else { b = middle }
+            }
+            0.5 * (a + b)
+        };
+        zeros = edges.windows(2).map(bisect).collect();
+    }
+    let weights = zeros.iter().map(|x| 1.0 / (n as f64 * pair(n, *x).1.powi(2))).collect();
+    (zeros, weights)
+}
+
 /// Nodes on (0, 1] of the Gauss-Radau rule for the weight sqrt(s) with the end s = 1 included: the zeros of
 /// P_{n-1}^(1,1/2) and 1.
 pub(crate) fn gauss_radau_root(n: usize) -> Vec<f64> {

@@ -1,0 +1,264 @@
+//! Linear algebra of the Doyle-Fuller-Newman model: the chain of (c_e, phi_e, phi_s) blocks through the
+//! thickness, from which particles and interfacial currents have been eliminated, as a banded matrix. The
+//! cell current is a bordered unknown.
+
+use super::{CellModel, trouble};
+use crate::FARADAY;
+use crate::mesh::LineMesh;
+use crate::solver::banded::Banded;
+use crate::solver::bdf::Trouble;
+
+/// The chain and its factors.
+#[derive(Debug, Clone, Default)]
+pub(super) struct PorousChain {
+    matrix: Banded,
+    rhs: Vec<f64>,
+    /// Response of the chain to unit cell current.
+    border: Vec<f64>,
+}
+
+impl PorousChain {
+    pub(super) fn new(line: &LineMesh) -> Self {
+        let n = 3 * line.len();
+        Self { matrix: Banded::new(n, 3 * line.order + 2), rhs: vec![0.0; n], border: vec![0.0; n] }
+    }
+
+    /// Potential difference of the collectors in a chain vector; the negative collector of a half cell has
+    /// none.
+    fn difference(values: &[f64], half_cell: bool) -> f64 {
+        values[values.len() - 1] - if half_cell { 0.0 } else { values[2] }
+    }
+}
+
+impl CellModel {
+    /// Assembles and factors the chain.
+    pub(super) fn factor_chain(&mut self) -> Result<(), Trouble> {
+        let mut chain = std::mem::take(&mut self.chain);
+        self.assemble_chain(&mut chain.matrix);
+        let outcome = chain.matrix.factor().map_err(|row| {
+            let unknown = self.chain_unknown(row);
+            trouble(unknown, 0.0, "the Newton matrix is singular")
+        });
+        if outcome.is_ok() {
+            self.fill_border(&mut chain.border);
+            chain.matrix.solve(&mut chain.border);
+        }
+        self.chain = chain;
+        outcome
+    }
+
+    /// Derivative of the chain's rows with respect to the cell current.
+    fn fill_border(&self, border: &mut [f64]) {
+        border.fill(0.0);
+        let last = border.len() - 1;
+        border[last] = 1.0;
+        if let Some(sheet) = &self.sheet {
+            border[0] = if self.potentials_only { 0.0 } else { -1.0 };
+            border[1] = -sheet.kept[0];
+        }
+    }
+
+    fn assemble_chain(&self, matrix: &mut Banded) {
+        matrix.clear();
+        let e = &self.electrolyte;
+        let salt_unit = e.initial;
+        for (i, pore) in e.pore.iter().enumerate() {
+            matrix.add(3 * i, 3 * i, self.leading * FARADAY * pore * salt_unit);
+        }
+        self.add_transport(matrix);
+        for electrode in &self.electrodes {
+            for family in &electrode.families {
+                for k in 0..electrode.count {
+                    let node = 3 * (electrode.first + k);
+                    // j = e (b - row_surface c - row_salt dc_e - dphi_s + dphi_e), e the eliminated diagonal's
+                    // reciprocal.
+                    let weight = family.surface[k] * family.eliminated[k];
+                    for (slot, sign) in [(0, -1.0), (1, -1.0), (2, 1.0)] {
+                        matrix.add(node + slot, node, -sign * weight * family.row_salt[k] * salt_unit);
+                        matrix.add(node + slot, node + 1, sign * weight);
+                        matrix.add(node + slot, node + 2, -sign * weight);
+                    }
+                }
+            }
+        }
+        self.fix_rows(matrix);
+    }
+
+    /// Rows that are not balances: the reference potential, solid potentials where there is no solid, and
+    /// concentrations while only the potentials are unknown.
+    fn fix_rows(&self, matrix: &mut Banded) {
+        let n = self.line.len();
+        let mut solid = vec![false; n];
+        for electrode in &self.electrodes {
+            solid[electrode.first..electrode.first + electrode.count].fill(true);
+        }
+        for i in (0..n).filter(|i| !solid[*i]) {
+            matrix.set_row_to_unit(3 * i + 2);
+        }
+        if let Some(sheet) = &self.sheet {
+            matrix.set_row_to_unit(1);
+            matrix.add(1, 1, -2.0);
+            matrix.add(1, 0, -sheet.kept[1] * self.electrolyte.initial);
+        } else {
+            matrix.set_row_to_unit(2);
+        }
+        if self.potentials_only {
+            for i in 0..n {
+                matrix.set_row_to_unit(3 * i);
+            }
+        }
+    }
+
+    fn add_transport(&self, matrix: &mut Banded) {
+        let line = &self.line;
+        let size = line.order + 1;
+        let e = &self.electrolyte;
+        let kept = &e.kept;
+        let thermal_voltage = self.kept_temperature * crate::GAS_CONSTANT / FARADAY;
+        for (index, element) in line.elements.iter().enumerate() {
+            let efficiency = e.efficiency[element.layer];
+            let solid = self.solid_conductivity(element.layer);
+            for i in 0..size {
+                for j in 0..size {
+                    let (mut diffusion, mut conduction, mut concentration, mut electronic) =
+                        (0.0, 0.0, 0.0, 0.0);
+                    let (mut carried, mut carried_concentration) = (0.0, 0.0);
+                    for q in 0..size {
+                        let node = element.start + q;
+                        let test = line.weights[q] * line.derivative[q * size + i];
+                        let trial = test * element.scale * line.derivative[q * size + j];
+                        let conductive = trial * kept.kappa[node];
+                        let relative = conductive * kept.chi[node] / kept.salt[node];
+                        diffusion += trial * kept.d[node];
+                        conduction += conductive;
+                        concentration += relative;
+                        carried += conductive * kept.t[node];
+                        carried_concentration += relative * kept.t[node];
+                        electronic += trial;
+                    }
+                    let node = element.start + j;
+                    let test = line.weights[j] * line.derivative[j * size + i];
+                    let salt_gradient = kept.salt_gradient[index * size + j];
+                    let c = kept.salt[node];
+                    let voltage = thermal_voltage * kept.chi[node];
+                    let drive = kept.ionic_gradient[index * size + j] - voltage * salt_gradient / c;
+                    // Derivative of the electrolyte current's density at this node with respect to c there.
+                    let local = test
+                        * (kept.kappa_slope[node] * drive
+                            + kept.kappa[node] * salt_gradient / c
+                                * (voltage / c - thermal_voltage * kept.chi_slope[node]));
+                    let by_salt = local - thermal_voltage * concentration;
+                    let carried_by_salt = kept.t[node] * local - thermal_voltage * carried_concentration
+                        + test * kept.t_slope[node] * kept.kappa[node] * drive;
+                    diffusion += test * kept.d_slope[node] * salt_gradient;
+                    let (row, column) = (3 * (element.start + i), 3 * node);
+                    matrix.add(row, column, efficiency * (FARADAY * diffusion + carried_by_salt) * e.initial);
+                    matrix.add(row, column + 1, efficiency * carried);
+                    matrix.add(row + 1, column, efficiency * by_salt * e.initial);
+                    matrix.add(row + 1, column + 1, efficiency * conduction);
+                    if element.layer != 1 {
+                        matrix.add(row + 2, column + 2, solid * electronic);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Effective conductivity of the solid in a layer, S/m; 0 in the separator.
+    pub(super) fn solid_conductivity(&self, layer: usize) -> f64 {
+        let electrode = match layer {
+            0 => self.electrodes.first(),
+            2 => self.electrodes.last(),
+            _ => None,
+        };
+        electrode.map_or(0.0, |e| e.solid_conductivity)
+    }
+
+    fn chain_unknown(&self, row: usize) -> usize {
+        let node = row / 3;
+        match row % 3 {
+            0 => self.layout.salt + node,
+            1 => self.layout.ionic + node,
+            _ => self.layout.solid + node.min(self.layout.flux - self.layout.solid - 1),
+        }
+    }
+
+    /// Solves the chain, the cell current and the terminal voltage for right-hand side `b`, in which the
+    /// particles' blocks already hold their solution; leaves the solution in `b`.
+    pub(super) fn solve_chain(&mut self, b: &mut [f64]) {
+        let mut chain = std::mem::take(&mut self.chain);
+        self.gather(b, &mut chain.rhs);
+        chain.matrix.solve(&mut chain.rhs);
+        let half_cell = self.sheet.is_some();
+        let own = PorousChain::difference(&chain.rhs, half_cell);
+        let response = PorousChain::difference(&chain.border, half_cell) + self.contact_resistance;
+        let (current, voltage) = self.bordered(b, own, -response);
+        for (value, response) in chain.rhs.iter_mut().zip(&chain.border) {
+            *value -= current * response;
+        }
+        self.scatter(b, &chain.rhs);
+        (b[self.layout.current], b[self.layout.voltage]) = (current, voltage);
+        self.chain = chain;
+    }
+
+    /// Right-hand side of the chain after the elimination of the particles.
+    fn gather(&self, b: &[f64], rhs: &mut [f64]) {
+        let l = self.layout;
+        for i in 0..self.line.len() {
+            rhs[3 * i] = b[l.salt + i];
+            rhs[3 * i + 1] = b[l.ionic + i];
+            rhs[3 * i + 2] = 0.0;
+        }
+        for electrode in &self.electrodes {
+            for k in 0..electrode.count {
+                rhs[3 * (electrode.first + k) + 2] = b[l.solid + electrode.offset + k];
+            }
+            for family in &electrode.families {
+                let surface = family.surface_start();
+                for k in 0..electrode.count {
+                    let node = 3 * (electrode.first + k);
+                    let known = b[family.flux + k] - family.row_surface[k] * b[surface + k];
+                    let charge = family.surface[k] * family.eliminated[k] * known;
+                    rhs[node] += charge;
+                    rhs[node + 1] += charge;
+                    rhs[node + 2] -= charge;
+                }
+            }
+        }
+        if self.sheet.is_some() {
+            rhs[1] = b[l.ionic];
+        } else {
+            rhs[2] = b[l.solid];
+        }
+        if self.potentials_only {
+            for i in 0..self.line.len() {
+                rhs[3 * i] = 0.0;
+            }
+        }
+    }
+
+    fn scatter(&self, b: &mut [f64], chain: &[f64]) {
+        let l = self.layout;
+        let salt_unit = self.electrolyte.initial;
+        for i in 0..self.line.len() {
+            b[l.salt + i] = salt_unit * chain[3 * i];
+            b[l.ionic + i] = chain[3 * i + 1];
+        }
+        for electrode in &self.electrodes {
+            for k in 0..electrode.count {
+                let node = electrode.first + k;
+                let (ionic, solid) = (chain[3 * node + 1], chain[3 * node + 2]);
+                b[l.solid + electrode.offset + k] = solid;
+                let salt = b[l.salt + node];
+                for family in &electrode.families {
+                    let known = b[family.flux + k]
+                        - family.row_surface[k] * b[family.surface_start() + k]
+                        - family.row_salt[k] * salt
+                        - solid
+                        + ionic;
+                    b[family.flux + k] = family.eliminated[k] * known;
+                }
+            }
+        }
+    }
+}
