@@ -8,7 +8,7 @@ use scalade_cell::{
 use std::time::Instant;
 
 fn run(name: &str, parameters: &ParameterSet, protocol: &Protocol, options: &DfnOptions) {
-    let repeats = if protocol.steps.len() > 1 { 1 } else { 15 };
+    let repeats = if protocol.step_count() > 1 { 1 } else { 15 };
     let mut best = f64::INFINITY;
     for _ in 1..repeats {
         let start = Instant::now();
@@ -58,13 +58,13 @@ fn main() -> Result<(), CellError> {
         }
     }
     let chen = &sets[1];
-    let cycle = [
+    let cycle = vec![
         Step::lasting(Control::CRate(1.0), 7200.0).until_voltage_below(2.5),
         Step::lasting(Control::CRate(-0.5), 14_400.0).until_voltage_above(4.2),
         Step::lasting(Control::Voltage { volts: 4.2 }, 14_400.0).until_current_below(0.25),
         Step::lasting(Control::CRate(0.0), 1800.0),
     ];
-    run("Chen2020, 20 cycles", chen, &Protocol::sequence(cycle.repeat(20)), &options);
+    run("Chen2020, 20 cycles", chen, &Protocol::cycles(20, cycle), &options);
     let mut tabulated = sets[0].clone();
     let x: Vec<f64> = (0..=40).map(|i| f64::from(i) / 40.0).collect();
     let y = x.iter().map(|x| 1e-13 * 10.0_f64.powf(-1.5 * (-((x - 0.75) / 0.1).powi(2)).exp())).collect();

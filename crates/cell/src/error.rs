@@ -44,6 +44,28 @@ pub enum CellError {
         /// What is required.
         requirement: &'static str,
     },
+    /// A protocol is not usable, or its text could not be read.
+    #[error("{}", protocol_fault(*line, *column, message, source_text))]
+    Protocol {
+        /// Line of the text, from 1; 0 if the fault has no place in a text.
+        line: usize,
+        /// Character in the line, from 1; 0 if the fault has no place in a line.
+        column: usize,
+        /// What is wrong and what to write instead.
+        message: String,
+        /// The line or the step.
+        source_text: String,
+    },
+    /// A trace of current, power or voltage is not usable.
+    #[error("trace {name}{}: {message}", line_of(*line))]
+    Trace {
+        /// Name of the trace or its file.
+        name: String,
+        /// Line of the file, from 1; 0 if the fault has no place in a file.
+        line: usize,
+        /// What is wrong and what to do.
+        message: String,
+    },
     /// No consistent potentials were found at the start of a protocol step.
     #[error(
         "no consistent potentials at t = {time_s} s: after {iterations} damped Newton iterations {variable} at node \
@@ -93,4 +115,24 @@ pub enum CellError {
 
 fn caret(column: usize) -> String {
     format!("{}^", " ".repeat(column.saturating_sub(1).min(200)))
+}
+
+fn line_of(line: usize) -> String {
+    if line == 0 { String::new() } else { format!(", line {line}") }
+}
+
+/// A fault with its place, the line it stands in and a caret below the place. Of a long line only the part
+/// around the place is told.
+fn protocol_fault(line: usize, column: usize, message: &str, source_text: &str) -> String {
+    const BEFORE: usize = 60;
+    const SHOWN: usize = 110;
+    if column == 0 {
+        let of = if source_text.is_empty() { String::new() } else { format!(" '{source_text}'") };
+        return format!("protocol{}{of}: {message}", line_of(line));
+    }
+    let start = (column - 1).saturating_sub(BEFORE);
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    let shown: String = source_text.chars().skip(start).take(SHOWN).map(printable).collect();
+    let caret = caret(column - start);
+    format!("protocol{}, column {column}: {message}\n  {shown}\n  {caret}", line_of(line))
 }

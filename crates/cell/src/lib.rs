@@ -35,14 +35,17 @@ mod table;
 
 pub use balance::VoltageWindow;
 pub use error::CellError;
-pub use expression::{Formula, FormulaWorkspace};
+pub use expression::{Condition, Formula, FormulaWorkspace};
 pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
 pub use parameters::{
     ActiveMaterial, Electrode, Electrolyte, Kinetics, LithiumMetal, NegativeElectrode, ParameterSet,
     RadiusDistribution, Separator, StoichiometryWindow, ThermalParameters,
 };
 pub use property::{Activated, OpenCircuitPotential, Property, Undefined};
-pub use protocol::{Control, DischargeProtocol, Protocol, Step, StepLimits};
+pub use protocol::{
+    Control, DischargeProtocol, DriveCycle, DriveQuantity, DriveSegment, Hold, Limit, PlacedStep, Protocol,
+    ProtocolItem, ProtocolSteps, Step, StepState,
+};
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
     DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange, WorkCounters,

@@ -7,16 +7,46 @@ use serde::{Deserialize, Serialize};
 pub enum EndReason {
     /// The duration was used up.
     TimeLimit,
+    /// No limit was met within the longest duration of a step that was given none
+    /// ([`crate::Step::longest_s`]).
+    LongestDuration,
     /// The voltage fell to its lower limit.
     MinimumVoltage,
     /// The voltage rose to its upper limit.
     MaximumVoltage,
-    /// The current fell to its limit.
+    /// The magnitude of the current fell to its limit.
     MinimumCurrent,
+    /// The magnitude of the current rose to its limit.
+    MaximumCurrent,
+    /// The charge asked for was moved.
+    Charge,
+    /// The temperature rose to its limit.
+    MaximumTemperature,
+    /// The temperature fell to its limit.
+    MinimumTemperature,
+    /// The slope of the voltage over time fell to its limit.
+    VoltageSlope,
+    /// A condition of the protocol was met.
+    Condition,
     /// A surface stoichiometry of the negative electrode reached the limit set in the options.
     NegativeStoichiometry,
     /// A surface stoichiometry of the positive electrode reached the limit set in the options.
     PositiveStoichiometry,
+}
+
+impl EndReason {
+    /// A warning, if the end is not one that the protocol asked for.
+    pub fn warning(self) -> Option<&'static str> {
+        match self {
+            Self::LongestDuration => Some(
+                "a step met none of its limits and ended at the time limit of the protocol (10 times the nominal duration of its current, 48 h for a rest or a hold); give it a duration with 'for ...' or a limit that it reaches",
+            ),
+            Self::NegativeStoichiometry | Self::PositiveStoichiometry => Some(
+                "a step ended because the particles of an electrode were empty or full at their surface, before any limit of the protocol; add a voltage limit",
+            ),
+            _ => None,
+        }
+    }
 }
 
 /// How much work a run took.
@@ -114,6 +144,8 @@ pub struct Profile {
 /// How one protocol step went.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StepSummary {
+    /// Cycle it belongs to, from 0.
+    pub cycle: usize,
     /// Start, s.
     pub start_s: f64,
     /// End, s.

@@ -4,7 +4,7 @@ use crate::error::CellError;
 use crate::mesh::MeshOptions;
 use crate::model::{CellModel, ControlRow, integral};
 use crate::parameters::ParameterSet;
-use crate::protocol::{Control, Protocol, Step};
+use crate::protocol::{Control, Limit, PlacedStep, Protocol, Step, StepState};
 use crate::solution::{
     DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange, WorkCounters,
 };
@@ -133,8 +133,12 @@ pub fn solve(
     check_times("output times [s]", output_times)?;
     let model = CellModel::new(parameters, options)?;
     let mut run = Run::new(parameters, model, options, output_times);
-    for step in &protocol.steps {
-        run.step(step)?;
+    let mut steps = protocol.steps();
+    while let Some(placed) = steps.next() {
+        let ended_by_limit = run.step(&placed)?;
+        if placed.step.leaves_repeat && ended_by_limit {
+            steps.leave_repeat();
+        }
     }
     Ok(run.finish())
 }
@@ -144,6 +148,25 @@ pub fn solve(
 struct ElectrodeStart {
     lithium: f64,
     capacity: f64,
+}
+
+/// What ends a step before its duration.
+#[derive(Debug, Clone, Copy)]
+enum Cause {
+    /// The limit of the step with this index.
+    Limit(usize),
+    /// Particles of an electrode (0 negative, 1 positive) that are empty or full at their surface.
+    Particles(usize),
+}
+
+impl Cause {
+    fn end_reason(self, step: &Step) -> EndReason {
+        match self {
+            Self::Limit(index) => step.limits[index].end_reason(),
+            Self::Particles(0) => EndReason::NegativeStoichiometry,
+            Self::Particles(_) => EndReason::PositiveStoichiometry,
+        }
+    }
 }
 
 struct Run<'a> {
@@ -156,6 +179,8 @@ struct Run<'a> {
     y: Vec<f64>,
     scratch: Vec<f64>,
     started: bool,
+    /// Time and charge (A s/m2) at the start of the step.
+    step_start: (f64, f64),
     /// Index of the next output and the next profile.
     next_output: usize,
     next_profile: usize,
@@ -210,6 +235,7 @@ impl<'a> Run<'a> {
             time: 0.0,
             scratch: y.clone(),
             started: false,
+            step_start: (0.0, 0.0),
             next_output: 0,
             next_profile: 0,
             starts,
@@ -221,15 +247,27 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), CellError> {
+    fn control_row(&self, control: &Control) -> Result<ControlRow, CellError> {
         let area = self.parameters.total_area_m2();
-        self.model.control = match step.control {
+        Ok(match control {
             Control::Current { amperes } => ControlRow::Current(amperes / area),
-            Control::CRate(rate) => ControlRow::Current(self.parameters.current_of_rate(rate) / area),
-            Control::Voltage { volts } => ControlRow::Voltage(volts),
+            Control::CRate(rate) => ControlRow::Current(self.parameters.current_of_rate(*rate) / area),
+            Control::Voltage { volts } => ControlRow::Voltage(*volts),
             Control::Power { watts } => ControlRow::Power(watts / area),
+            Control::Rest => ControlRow::Current(0.0),
             Control::Resistance { ohms } => ControlRow::Resistance(ohms * area),
-        };
+            Control::Profile { factor, .. } => {
+                let requirement = "this model holds currents, voltages and powers, not traces over time";
+                return Err(CellError::Option { option: "factor of a trace", value: *factor, requirement });
+            }
+        })
+    }
+
+    /// Does one step; gives whether one of its limits ended it.
+    fn step(&mut self, placed: &PlacedStep) -> Result<bool, CellError> {
+        let step = placed.step;
+        let area = self.parameters.total_area_m2();
+        self.model.control = self.control_row(&step.control)?;
         if !self.started {
             let mut y = std::mem::take(&mut self.y);
             let outcome = self.model.guess_potentials(&mut y, self.time);
@@ -240,18 +278,23 @@ impl<'a> Run<'a> {
         self.model.solve_potentials(&mut self.y, self.time)?;
         let slope = self.model.starting_slope(&self.y, self.time)?;
         let start = self.time;
-        let stop = start + step.limits.duration_s;
+        let (longest, asked_for) = step.longest_s(self.parameters.nominal_capacity_ah);
+        let stop = start + longest;
         let integrals = self.model.layout.integrals;
         let before = [self.y[integrals + integral::CHARGE], self.y[integrals + integral::ENERGY]];
-        self.bdf.restart(&mut self.model, start, &self.y, &slope, step.limits.duration_s);
+        self.step_start = (start, before[0]);
+        self.bdf.restart(&mut self.model, start, &self.y, &slope, longest);
         self.record_start();
-        let reason = if let Some((reason, _)) = self.met_limit(step, &self.y) {
-            reason
+        let cause = if let Some(cause) = self.met_limit(step, &self.y, start, f64::INFINITY)? {
+            Some(cause)
         } else {
             self.integrate(step, stop)?
         };
         self.audit(&self.y.clone());
+        let at_end = if asked_for { EndReason::TimeLimit } else { EndReason::LongestDuration };
+        let reason = cause.map_or(at_end, |cause| cause.end_reason(step));
         self.solution.steps.push(StepSummary {
+            cycle: placed.cycle,
             start_s: start,
             end_s: self.time,
             end_reason: reason,
@@ -259,11 +302,11 @@ impl<'a> Run<'a> {
             energy_wh: (self.y[integrals + integral::ENERGY] - before[1]) * area / 3600.0,
         });
         self.solution.end_reason = reason;
-        Ok(())
+        Ok(matches!(cause, Some(Cause::Limit(_))))
     }
 
-    /// Steps until a limit or `stop`; leaves the state at the end in `self.y`.
-    fn integrate(&mut self, step: &Step, stop: f64) -> Result<EndReason, CellError> {
+    /// Steps until a limit, which is given, or `stop`; leaves the state at the end in `self.y`.
+    fn integrate(&mut self, step: &Step, stop: f64) -> Result<Option<Cause>, CellError> {
         for _ in 0..self.options.max_steps {
             self.bdf.advance(&mut self.model, stop).map_err(|failure| {
                 let (variable, node) = self.model.describe(failure.trouble.unknown);
@@ -279,57 +322,76 @@ impl<'a> Run<'a> {
             self.solution.work.outside_table += self.model.outside;
             let y = std::mem::take(&mut self.bdf.y);
             self.audit(&y);
-            let met = self.met_limit(step, &y);
+            let time = self.bdf.time;
+            let slope = self.voltage_slope(step, time);
+            let met = self.met_limit(step, &y, time, slope);
             self.bdf.y = y;
-            if met.is_some() {
-                let (reason, time) = self.locate(step)?;
+            if met?.is_some() {
+                let (cause, time) = self.locate(step)?;
                 self.record_until(time);
                 self.time = time;
-                return Ok(reason);
+                return Ok(Some(cause));
             }
             self.record_until(self.bdf.time);
             if self.bdf.time >= stop {
                 self.time = stop;
                 self.y.copy_from_slice(&self.bdf.y);
-                return Ok(EndReason::TimeLimit);
+                return Ok(None);
             }
         }
         Err(CellError::TooManySteps { steps: self.options.max_steps, time_s: self.bdf.time })
     }
 
-    /// Value of each limit, met when not positive.
-    fn limits(&self, step: &Step, y: &[f64]) -> [(EndReason, f64); 5] {
-        let voltage = y[self.model.layout.voltage];
-        let current = y[self.model.layout.current] * self.parameters.total_area_m2();
-        let limits = &step.limits;
-        let margin = self.options.stoichiometry_margin;
-        let [negative, positive] = [1.0, -1.0].map(|sign| {
-            let (low, high) = self.surface_range(sign, y);
-            (low - margin).min(1.0 - margin - high)
-        });
-        let voltage_gap = match (limits.min_voltage_v, limits.max_voltage_v) {
-            (Some(low), Some(high)) if high - voltage < voltage - low => {
-                (EndReason::MaximumVoltage, high - voltage)
-            }
-            (Some(low), _) => (EndReason::MinimumVoltage, voltage - low),
-            (None, Some(high)) => (EndReason::MaximumVoltage, high - voltage),
-            (None, None) => (EndReason::MinimumVoltage, f64::INFINITY),
+    /// The limit that is closest to being met at a state, or furthest beyond, and its value: met when not
+    /// positive, NaN for a condition without a value.
+    fn nearest_limit(&self, step: &Step, y: &[f64], time: f64, slope: f64) -> (Cause, f64) {
+        let area = self.parameters.total_area_m2();
+        let l = self.model.layout;
+        let state = StepState {
+            voltage_v: y[l.voltage],
+            current_a: y[l.current] * area,
+            temperature_k: y[l.temperature],
+            time_s: time - self.step_start.0,
+            charge_ah: (y[l.integrals + integral::CHARGE] - self.step_start.1) * area / 3600.0,
+            voltage_slope_v_per_s: slope,
         };
-        let no_voltage = (EndReason::MinimumVoltage, f64::INFINITY);
-        [
-            voltage_gap,
-            no_voltage,
-            (
-                EndReason::MinimumCurrent,
-                limits.min_current_a.map_or(f64::INFINITY, |low| current.abs() - low),
-            ),
-            (EndReason::NegativeStoichiometry, negative),
-            (EndReason::PositiveStoichiometry, positive),
-        ]
+        let capacity = self.parameters.nominal_capacity_ah;
+        let margin = self.options.stoichiometry_margin;
+        let particles = [1.0, -1.0].map(|sign| {
+            let (low, high) = self.surface_range(sign, y);
+            (Cause::Particles(usize::from(sign < 0.0)), (low - margin).min(1.0 - margin - high))
+        });
+        let limits = step.limits.iter().enumerate();
+        limits
+            .map(|(index, limit)| (Cause::Limit(index), limit.gap(&state, capacity)))
+            .chain(particles)
+            .reduce(|best, gap| if gap.1 < best.1 || gap.1.is_nan() { gap } else { best })
+            .unwrap_or(particles[0])
     }
 
-    fn met_limit(&self, step: &Step, y: &[f64]) -> Option<(EndReason, f64)> {
-        self.limits(step, y).into_iter().find(|(_, value)| *value <= 0.0)
+    fn met_limit(&self, step: &Step, y: &[f64], time: f64, slope: f64) -> Result<Option<Cause>, CellError> {
+        let (cause, value) = self.nearest_limit(step, y, time, slope);
+        if value.is_nan() {
+            let requirement =
+                "the condition that ends a step has no value here; check its logarithms, roots and quotients";
+            return Err(CellError::Option { option: "condition of a step", value, requirement });
+        }
+        Ok((value <= 0.0).then_some(cause))
+    }
+
+    /// dV/dt at `time` in the last time step, if the step asks for it.
+    fn voltage_slope(&mut self, step: &Step, time: f64) -> f64 {
+        if !step.limits.iter().any(|limit| matches!(limit, Limit::VoltageSlopeBelow { .. })) {
+            return f64::INFINITY;
+        }
+        let width = 1e-3 * (self.bdf.time - self.bdf.previous_time());
+        let mut y = std::mem::take(&mut self.scratch);
+        self.bdf.interpolate_all(time, &mut y);
+        let voltage = y[self.model.layout.voltage];
+        self.bdf.interpolate_all(time - width, &mut y);
+        let before = y[self.model.layout.voltage];
+        self.scratch = y;
+        (voltage - before) / width
     }
 
     /// Smallest and largest surface stoichiometry of the negative (`sign` 1) or the positive electrode (-1);
@@ -346,21 +408,22 @@ impl<'a> Run<'a> {
         if range.0 > range.1 { (0.5, 0.5) } else { range }
     }
 
-    /// Smallest limit value at `time` in the last step.
-    fn gap(&mut self, step: &Step, time: f64) -> (EndReason, f64) {
+    /// The nearest limit and its value at `time` in the last step.
+    fn gap(&mut self, step: &Step, time: f64) -> (Cause, f64) {
+        let slope = self.voltage_slope(step, time);
         let mut y = std::mem::take(&mut self.scratch);
         self.bdf.interpolate_all(time, &mut y);
-        let gaps = self.limits(step, &y);
+        let nearest = self.nearest_limit(step, &y, time, slope);
         self.scratch = y;
-        gaps.into_iter().fold(gaps[0], |best, gap| if gap.1 < best.1 { gap } else { best })
+        nearest
     }
 
     /// Time within the last step at which a limit is met, and the state there: bisection on the
     /// interpolating polynomial, then secant steps in which the potentials are solved again for the
     /// interpolated concentrations.
-    fn locate(&mut self, step: &Step) -> Result<(EndReason, f64), CellError> {
+    fn locate(&mut self, step: &Step) -> Result<(Cause, f64), CellError> {
         let (mut low, mut high) = (self.bdf.previous_time(), self.bdf.time);
-        let mut reason = self.gap(step, high).0;
+        let mut cause = self.gap(step, high).0;
         for _ in 0..200 {
             let middle = 0.5 * (low + high);
             if middle <= low || middle >= high || high - low < 1e-9 * (high.abs() + 1.0) {
@@ -369,7 +432,7 @@ impl<'a> Run<'a> {
             let (found, value) = self.gap(step, middle);
             if value <= 0.0 {
                 high = middle;
-                reason = found;
+                cause = found;
             } else {
                 low = middle;
             }
@@ -377,17 +440,13 @@ impl<'a> Run<'a> {
         let mut time = high;
         self.bdf.interpolate_all(time, &mut self.y);
         if !matches!(self.model.control, ControlRow::Current(_)) {
-            return Ok((reason, time));
+            return Ok((cause, time));
         }
-        let target = match reason {
-            EndReason::MinimumVoltage => step.limits.min_voltage_v,
-            EndReason::MaximumVoltage => step.limits.max_voltage_v,
-            _ => None,
-        };
-        if let Some(target) = target {
-            time = self.polish(time, target)?;
+        let Cause::Limit(index) = cause else { return Ok((cause, time)) };
+        if let Limit::VoltageBelow { volts } | Limit::VoltageAbove { volts } = step.limits[index] {
+            time = self.polish(time, volts)?;
         }
-        Ok((reason, time))
+        Ok((cause, time))
     }
 
     fn polish(&mut self, located: f64, target: f64) -> Result<f64, CellError> {

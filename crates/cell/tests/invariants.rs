@@ -61,13 +61,13 @@ fn conservation_holds_over_days() {
     let slow = solve(&p, &Protocol::discharge(0.02, 2.5), &DfnOptions::default(), &[]).unwrap();
     assert!(slow.end_time_s > 1.8e5);
     assert_conserved(&slow);
-    let cycle = [
+    let cycle = vec![
         Step::lasting(Control::CRate(1.0), 7200.0).until_voltage_below(2.5),
         Step::lasting(Control::CRate(-0.5), 14_400.0).until_voltage_above(4.2),
         Step::lasting(Control::Voltage { volts: 4.2 }, 14_400.0).until_current_below(0.25),
         Step::lasting(Control::CRate(0.0), 1800.0),
     ];
-    let cycled = solve(&p, &Protocol::sequence(cycle.repeat(6)), &DfnOptions::default(), &[]).unwrap();
+    let cycled = solve(&p, &Protocol::cycles(6, cycle), &DfnOptions::default(), &[]).unwrap();
     assert_eq!(cycled.steps.len(), 24);
     assert_conserved(&cycled);
     // Without ageing the cycles repeat.

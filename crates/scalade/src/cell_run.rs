@@ -142,7 +142,7 @@ impl Discharge {
         // Ten times the nominal duration: a cell that has not ended by then is not discharged by this current.
         let step =
             Step::lasting(Control::CRate(self.rate), 36_000.0 / self.rate).until_voltage_below(cut_off);
-        Ok(scalade_cell::solve(set, &Protocol { steps: vec![step] }, &options, times_s)?)
+        Ok(scalade_cell::solve(set, &Protocol::sequence(vec![step]), &options, times_s)?)
     }
 
     fn thermal_model(&self, set: &ParameterSet) -> Result<Thermal, ScaladeError> {
@@ -165,7 +165,20 @@ pub fn end_reason(solution: &DfnSolution) -> String {
         R::MinimumVoltage => format!("the voltage reached its lower cut-off, {volts:.3} V"),
         R::MaximumVoltage => format!("the voltage reached its upper cut-off, {volts:.3} V"),
         R::TimeLimit => "the time limit was reached".into(),
+        R::LongestDuration => {
+            "the time limit of the protocol was reached before any limit of the step".into()
+        }
         R::MinimumCurrent => "the current fell to its limit".into(),
+        R::MaximumCurrent => "the current rose to its limit".into(),
+        R::Charge => "the charge asked for was moved".into(),
+        R::MaximumTemperature => {
+            format!("the temperature rose to its limit, {:.2} K", solution.end_temperature_k)
+        }
+        R::MinimumTemperature => {
+            format!("the temperature fell to its limit, {:.2} K", solution.end_temperature_k)
+        }
+        R::VoltageSlope => "the slope of the voltage fell to its limit".into(),
+        R::Condition => "the condition of the step was met".into(),
         R::NegativeStoichiometry => {
             "the negative electrode's particles are empty or full at their surface".into()
         }

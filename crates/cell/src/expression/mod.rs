@@ -4,22 +4,16 @@
 //! Grammar (the one of BPX files and Python): numbers, `+ - * /`, `**` (right associative, binds tighter
 //! than a sign on its left), parentheses, the functions `exp tanh cosh sinh log sqrt pow(a, b)`, the
 //! variables `x` (stoichiometry), `c_e` (electrolyte concentration, mol/m3), `c_s` (particle concentration,
-//! mol/m3), `T` (temperature, K), and the constants `R`, `F`, `pi`.
+//! mol/m3), `T` (temperature, K), and the constants `R`, `F`, `pi`. A [`Condition`] of a protocol has other
+//! variables and may compare two formulas.
 
+mod condition;
 mod parser;
 mod tape;
 
+pub use condition::Condition;
 pub use tape::{Formula, FormulaWorkspace};
 
-/// The variables of a formula, in the order of the arrays that carry them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Variable {
-    /// Stoichiometry.
-    X,
-    /// Electrolyte concentration, mol/m3.
-    ElectrolyteConcentration,
-    /// Particle concentration, mol/m3.
-    ParticleConcentration,
-    /// Temperature, K.
-    Temperature,
-}
+/// Names of the variables of a material property, in the order of the arrays that carry them: stoichiometry,
+/// electrolyte concentration (mol/m3), particle concentration (mol/m3), temperature (K).
+const MATERIAL_VARIABLES: [&str; 4] = ["x", "c_e", "c_s", "T"];

@@ -1,6 +1,5 @@
 //! Recursive-descent reader of formulas with limits against hostile input.
 
-use super::Variable;
 use super::tape::{Operation, Tape};
 use crate::error::CellError;
 
@@ -21,20 +20,21 @@ enum Token {
 
 pub(super) struct Parser<'a> {
     text: &'a str,
+    names: &'a [&'a str],
     tokens: Vec<(usize, Token)>,
     position: usize,
     depth: usize,
     tape: Tape,
 }
 
-/// Reads `text` into a tape of operations.
-pub(super) fn parse(text: &str) -> Result<Tape, CellError> {
+/// Reads `text`, in which `names` are the variables, into a tape of operations.
+pub(super) fn parse(text: &str, names: &[&str]) -> Result<Tape, CellError> {
     if text.len() > MAX_LENGTH {
         let message = format!("the formula has {} bytes, the limit is {MAX_LENGTH}", text.len());
         return Err(fault(text, 1, message));
     }
     let tokens = tokenize(text)?;
-    let mut parser = Parser { text, tokens, position: 0, depth: 0, tape: Tape::default() };
+    let mut parser = Parser { text, names, tokens, position: 0, depth: 0, tape: Tape::default() };
     let result = parser.sum()?;
     if *parser.peek() != Token::End {
         return Err(parser.unexpected("an operator or the end"));
@@ -243,24 +243,24 @@ impl Parser<'_> {
     }
 
     fn named(&mut self, name: &str, column: usize) -> Result<usize, CellError> {
-        let leaf = match name {
-            "x" => Operation::Variable(Variable::X),
-            "c_e" => Operation::Variable(Variable::ElectrolyteConcentration),
-            "c_s" => Operation::Variable(Variable::ParticleConcentration),
-            "T" => Operation::Variable(Variable::Temperature),
-            "R" => Operation::Constant(crate::GAS_CONSTANT),
-            "F" => Operation::Constant(crate::FARADAY),
-            "pi" => Operation::Constant(std::f64::consts::PI),
+        if let Some(variable) = self.names.iter().position(|known| *known == name) {
+            return self.emit(Operation::Variable(variable));
+        }
+        let constant = match name {
+            "R" => crate::GAS_CONSTANT,
+            "F" => crate::FARADAY,
+            "pi" => std::f64::consts::PI,
             _ => return self.call(name, column),
         };
-        self.emit(leaf)
+        self.emit(Operation::Constant(constant))
     }
 
     fn call(&mut self, name: &str, column: usize) -> Result<usize, CellError> {
         let known = ["exp", "tanh", "cosh", "sinh", "log", "sqrt", "pow"];
         if !known.contains(&name) {
             let message = format!(
-                "unknown name '{name}'; known are x, c_e, c_s, T, R, F, pi and the functions {}",
+                "unknown name '{name}'; known are {}, R, F, pi and the functions {}",
+                self.names.join(", "),
                 known.join(", ")
             );
             return Err(fault(self.text, column, message));

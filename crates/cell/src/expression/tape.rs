@@ -1,7 +1,7 @@
 //! The evaluated form of a formula: a list of operations in static single assignment, run over a batch of
 //! points.
 
-use super::Variable;
+use super::MATERIAL_VARIABLES;
 use crate::error::CellError;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Operation {
     Constant(f64),
-    Variable(Variable),
+    /// Index of a variable in the list of names that the formula was read with.
+    Variable(usize),
     Add(usize, usize),
     Subtract(usize, usize),
     Multiply(usize, usize),
@@ -112,6 +113,20 @@ impl Tape {
         }
         self.operations = kept;
     }
+
+    /// Values over a batch: each of `variables` is as long as `out` or of length 1.
+    pub(super) fn evaluate(&self, variables: &[&[f64]], workspace: &mut FormulaWorkspace, out: &mut [f64]) {
+        let n = out.len();
+        let length = self.operations.len() * n;
+        if workspace.values.len() < length {
+            workspace.values.resize(length, 0.0);
+        }
+        for (index, operation) in self.operations.iter().enumerate() {
+            let (before, after) = workspace.values.split_at_mut(index * n);
+            run(*operation, variables, n, before, &mut after[..n]);
+        }
+        out.copy_from_slice(&workspace.values[length - n..length]);
+    }
 }
 
 fn operands(operation: Operation) -> [Option<usize>; 2] {
@@ -204,7 +219,7 @@ impl Formula {
     /// [`CellError::Formula`] with the column of the first fault: unknown name, misplaced symbol, or a limit
     /// (20 000 bytes, 64 levels, 4 000 operations).
     pub fn parse(text: &str) -> Result<Self, CellError> {
-        Ok(Self { text: text.to_owned(), tape: super::parser::parse(text)? })
+        Ok(Self { text: text.to_owned(), tape: super::parser::parse(text, &MATERIAL_VARIABLES)? })
     }
 
     /// The text it was read from.
@@ -238,16 +253,7 @@ impl Formula {
     /// Values over a batch: `variables` holds x, c_e, c_s and T, each as long as `out` or of length 1 (the same
     /// everywhere).
     pub fn evaluate(&self, variables: [&[f64]; 4], workspace: &mut FormulaWorkspace, out: &mut [f64]) {
-        let n = out.len();
-        let length = self.tape.operations.len() * n;
-        if workspace.values.len() < length {
-            workspace.values.resize(length, 0.0);
-        }
-        for (index, operation) in self.tape.operations.iter().enumerate() {
-            let (before, after) = workspace.values.split_at_mut(index * n);
-            run(*operation, variables, n, before, &mut after[..n]);
-        }
-        out.copy_from_slice(&workspace.values[length - n..length]);
+        self.tape.evaluate(&variables, workspace, out);
     }
 
     /// Values and directional derivatives over a batch; every point uses the same `direction` in (x, c_e, c_s, T).
@@ -288,11 +294,11 @@ fn binary(n: usize, before: &[f64], a: usize, b: usize, out: &mut [f64], f: impl
     }
 }
 
-fn run(operation: Operation, variables: [&[f64]; 4], n: usize, before: &[f64], out: &mut [f64]) {
+fn run(operation: Operation, variables: &[&[f64]], n: usize, before: &[f64], out: &mut [f64]) {
     use Operation as O;
     match operation {
         O::Constant(value) => out.fill(value),
-        O::Variable(variable) => match variables[variable as usize] {
+        O::Variable(variable) => match variables[variable] {
             [value] => out.fill(*value),
             values => out.copy_from_slice(&values[..n]),
         },
@@ -348,7 +354,7 @@ fn differentiate(
     for (k, o) in out.iter_mut().enumerate() {
         *o = match operation {
             O::Constant(_) | O::PowerInteger(_, 0) => 0.0,
-            O::Variable(variable) => direction[variable as usize],
+            O::Variable(variable) => direction[variable],
             O::Add(a, b) => slope(a, k) + slope(b, k),
             O::Subtract(a, b) => slope(a, k) - slope(b, k),
             O::Multiply(a, b) => slope(a, k) * value(b, k) + value(a, k) * slope(b, k),
