@@ -22,6 +22,7 @@ mod balance;
 mod bpx;
 mod error;
 mod expression;
+mod impedance;
 mod mesh;
 mod model;
 mod parameters;
@@ -36,6 +37,7 @@ mod table;
 pub use balance::VoltageWindow;
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
+pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
 pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
 pub use parameters::{
     ActiveMaterial, Electrode, Electrolyte, Kinetics, LithiumMetal, NegativeElectrode, ParameterSet,

@@ -350,6 +350,19 @@ impl Family {
         self.particles.linearize(c, &self.diffusivity_value, &self.diffusivity_slope);
     }
 
+    /// Surface `surface` per volume with RT/(F j0), R (-dU/dc)/(F D) and R^2/D at the state last evaluated, in
+    /// which the particles are uniform and no current flows.
+    pub(crate) fn rest_response(&self, surface: f64, thermal_voltage: f64) -> [f64; 4] {
+        let radius = 1.0 / (FARADAY * self.flux_scale);
+        let diffusivity = self.diffusivity_value[0];
+        [
+            surface,
+            thermal_voltage / self.j0[0],
+            -radius * self.voltage_slope[0] / (FARADAY * diffusivity),
+            radius * radius / diffusivity,
+        ]
+    }
+
     /// Eliminates the particles and the interfacial current for `leading`; gives the trouble of a singular
     /// node.
     pub(super) fn factor(&mut self, leading: Option<f64>) -> Result<(), Trouble> {

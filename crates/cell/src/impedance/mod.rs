@@ -1,0 +1,99 @@
+//! Impedance: the exact response of a model to a small sinusoidal current.
+//!
+//! At rest all coefficients are uniform in each layer, and the response is known in closed form at every
+//! frequency ([`rest`]): particles by their analytic admittance, the porous electrodes by the exponentials
+//! of two coupled modes, so that no mesh enters.
+//!
+//! The double layer of capacitance C per particle surface adds s C (phi_s - phi_e) to the interfacial current
+//! (s = 2 pi i f); its ions are taken from the salt by the flux t+ i_e alone, as in the time-dependent models
+//! of other programs (M. Doyle, J. P. Meyers, J. Newman, J. Electrochem. Soc. 147 (2000) 99 treat the same
+//! system numerically).
+
+mod kernel;
+mod rest;
+
+use crate::error::CellError;
+use crate::model::CellModel;
+use crate::parameters::ParameterSet;
+use crate::solve::{DfnOptions, ModelKind};
+use num_complex::Complex64;
+use serde::{Deserialize, Serialize};
+
+pub use kernel::sphere_impedance;
+
+/// The part of an impedance that belongs to one layer or contact, ohm.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Contribution {
+    /// Name.
+    pub name: String,
+    /// Real part at each frequency, ohm.
+    pub z_real_ohm: Vec<f64>,
+    /// Imaginary part at each frequency, ohm.
+    pub z_imag_ohm: Vec<f64>,
+}
+
+/// Impedance over frequency.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Spectrum {
+    /// Frequencies, Hz.
+    pub frequency_hz: Vec<f64>,
+    /// Real part, ohm.
+    pub z_real_ohm: Vec<f64>,
+    /// Imaginary part, ohm.
+    pub z_imag_ohm: Vec<f64>,
+    /// What it is made of; the parts add up to the whole.
+    pub contributions: Vec<Contribution>,
+}
+
+/// Impedance of one cell state at one frequency, by parts.
+#[derive(Debug, Clone, Copy, Default)]
+struct Parts {
+    negative: Complex64,
+    separator: Complex64,
+    positive: Complex64,
+    contact: Complex64,
+}
+
+impl Parts {
+    const NAMES: [&'static str; 4] =
+        ["negative electrode", "separator", "positive electrode", "contact resistance"];
+
+    fn list(&self) -> [Complex64; 4] {
+        [self.negative, self.separator, self.positive, self.contact]
+    }
+}
+
+/// Impedance of the rested cell in its initial state at `frequencies` (Hz, in any order), ohm, for an inward
+/// positive voltage: Z = -dV/dI with the discharge current I.
+///
+/// # Errors
+/// [`CellError::Option`] for a frequency that is not positive and finite; what is wrong with the parameters;
+/// [`CellError::Parameter`] if the active materials of a blend are not in equilibrium, so that the cell does
+/// not rest.
+pub fn impedance_at_rest(
+    parameters: &ParameterSet,
+    model: ModelKind,
+    frequencies: &[f64],
+) -> Result<Spectrum, CellError> {
+    if let Some(value) = frequencies.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
+        let requirement = "must be positive and finite";
+        return Err(CellError::Option { option: "frequency [Hz]", value: *value, requirement });
+    }
+    let options = DfnOptions { model, ..DfnOptions::default() };
+    let cell = rest::RestedCell::new(parameters, &mut CellModel::new(parameters, &options)?, model)?;
+    let parts: Vec<Parts> = frequencies.iter().map(|f| cell.impedance(*f)).collect();
+    let area = parameters.total_area_m2();
+    let column = |get: &dyn Fn(&Parts) -> Complex64| -> (Vec<f64>, Vec<f64>) {
+        parts.iter().map(|p| get(p) / area).map(|z| (z.re, z.im)).unzip()
+    };
+    let (z_real_ohm, z_imag_ohm) = column(&|p| p.list().iter().sum());
+    let contributions = Parts::NAMES
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let (z_real_ohm, z_imag_ohm) = column(&|p| p.list()[index]);
+            Contribution { name: (*name).to_owned(), z_real_ohm, z_imag_ohm }
+        })
+        .collect();
+    Ok(Spectrum { frequency_hz: frequencies.to_vec(), z_real_ohm, z_imag_ohm, contributions })
+}
