@@ -38,10 +38,11 @@ pub use error::CellError;
 pub use expression::{Formula, FormulaWorkspace};
 pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
 pub use parameters::{
-    ActiveMaterial, Electrode, Electrolyte, Kinetics, LithiumMetal, NegativeElectrode, ParameterSet,
-    RadiusDistribution, Separator, StoichiometryWindow, ThermalParameters,
+    ActiveMaterial, BundledSet, CellDocument, CellSource, Electrode, Electrolyte, Kinetics, LithiumMetal,
+    MechanicsParameters, NegativeElectrode, ParameterSet, PlatingParameters, RadiusDistribution,
+    SeiParameters, Separator, StoichiometryWindow, ThermalParameters,
 };
-pub use property::{Activated, OpenCircuitPotential, Property, Undefined};
+pub use property::{Activated, Hysteresis, OpenCircuitPotential, Property, Undefined};
 pub use protocol::{Control, DischargeProtocol, Protocol, Step, StepLimits};
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
