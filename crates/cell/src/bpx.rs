@@ -100,6 +100,10 @@ impl Section<'_> {
                     .number_or("Reaction rate constant activation energy [J.mol-1]", 0.0),
             },
             kinetics: Kinetics::ButlerVolmer,
+            hysteresis: None,
+            sei: None,
+            plating: None,
+            mechanics: None,
         };
         Ok(Electrode {
             thickness_m: self.number("Thickness [m]")?,

@@ -40,10 +40,11 @@ pub use expression::{Condition, Formula, FormulaWorkspace};
 pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
 pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
 pub use parameters::{
-    ActiveMaterial, Electrode, Electrolyte, Kinetics, LithiumMetal, NegativeElectrode, ParameterSet,
-    RadiusDistribution, Separator, StoichiometryWindow, ThermalParameters,
+    ActiveMaterial, BundledSet, CellDocument, CellSource, Electrode, Electrolyte, Kinetics, LithiumMetal,
+    MechanicsParameters, NegativeElectrode, ParameterSet, PlatingParameters, RadiusDistribution,
+    SeiParameters, Separator, StoichiometryWindow, ThermalParameters,
 };
-pub use property::{Activated, OpenCircuitPotential, Property, Undefined};
+pub use property::{Activated, Hysteresis, OpenCircuitPotential, Property, Undefined};
 pub use protocol::{
     Control, DischargeProtocol, DriveCycle, DriveQuantity, DriveSegment, Hold, Limit, PlacedStep, Protocol,
     ProtocolItem, ProtocolSteps, Step, StepState,

@@ -4,7 +4,10 @@ use crate::GAS_CONSTANT;
 use crate::error::CellError;
 use crate::expression::{Formula, FormulaWorkspace};
 use crate::table::Table;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
 
 /// A material property as a function of stoichiometry `x`, electrolyte concentration `c_e`, particle
 /// concentration `c_s` (mol/m3) and temperature `T` (K). In documents: a number, a formula, or `{"x":
@@ -16,7 +19,7 @@ use serde::{Deserialize, Serialize};
 /// assert!((property.value([0.0, 1000.0, 0.0, 298.15])? - 2.0012).abs() < 1e-12);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Property {
     /// The same everywhere.
@@ -25,6 +28,43 @@ pub enum Property {
     Formula(Formula),
     /// A table over stoichiometry.
     Table(Table),
+}
+
+/// Reads a property and says what is wrong with it, where "untagged" would only say that nothing matched.
+struct PropertyVisitor;
+
+impl<'de> Visitor<'de> for PropertyVisitor {
+    type Value = Property;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str("a number, a formula, or a table {\"x\": [...], \"y\": [...]}")
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<Property, E> {
+        Ok(Property::Constant(value))
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<Property, E> {
+        Ok(Property::Constant(value as f64))
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<Property, E> {
+        Ok(Property::Constant(value as f64))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Property, E> {
+        Formula::parse(text).map(Property::Formula).map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Property, A::Error> {
+        Table::deserialize(MapAccessDeserializer::new(map)).map(Property::Table)
+    }
+}
+
+impl<'de> Deserialize<'de> for Property {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(PropertyVisitor)
+    }
 }
 
 /// A point at which a property has no usable value.
@@ -157,6 +197,7 @@ fn finite(values: &[f64]) -> Result<(), Undefined> {
 
 /// A property with an Arrhenius temperature dependence: value(T) = value(Tref) exp(E/R (1/Tref - 1/T)).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Activated {
     /// The property at the reference temperature.
     pub at_reference: Property,
@@ -182,9 +223,51 @@ impl Activated {
 
 /// Open-circuit potential against lithium, U(x, T) = U(x, Tref) + (T - Tref) dU/dT(x), volts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct OpenCircuitPotential {
     /// U(x, Tref), V.
     pub at_reference: Property,
     /// dU/dT(x), V/K.
     pub entropic_slope: Property,
+}
+
+/// Open-circuit potential where it depends on the direction of the last change of lithium: the branches on
+/// full lithiation and on full delithiation. With the state h from -1 (lithiation) to 1 (delithiation) of a
+/// one-state model the potential is ((1 - h) lithiation + (1 + h) delithiation)/2 (G. L. Plett, Battery
+/// Management Systems I (2015), section 2.7; BPX 1.1, section on hysteresis).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Hysteresis {
+    /// U(x, Tref) while lithium goes in, V.
+    pub lithiation: Property,
+    /// U(x, Tref) while lithium goes out, V.
+    pub delithiation: Property,
+    /// Decay constant of the one-state model (BPX: "OCP hysteresis decay constant"), if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decay_constant: Option<f64>,
+    /// State h at the start, from -1 (on the lithiation branch) to 1 (on the delithiation branch), if known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_state: Option<f64>,
+}
+
+impl Hysteresis {
+    pub(crate) fn validate(&self, which: &str) -> Result<(), CellError> {
+        let checks = [
+            ("hysteresis decay constant", self.decay_constant, 0.0, f64::MAX),
+            ("initial hysteresis state", self.initial_state, -1.0, 1.0),
+        ];
+        for (name, value, low, high) in checks {
+            match value {
+                Some(value) if !(low..=high).contains(&value) => {
+                    return Err(CellError::Parameter {
+                        name: format!("{which}: {name}"),
+                        value,
+                        requirement: format!("must lie between {low} and {high}"),
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
 }

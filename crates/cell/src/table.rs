@@ -19,6 +19,7 @@ pub enum Outside {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct TableDocument {
     x: Vec<f64>,
     y: Vec<f64>,

@@ -390,7 +390,7 @@ pub enum Command {
     },
     /// Discharge a cell with the Doyle-Fuller-Newman model.
     Cell {
-        /// Parameter set: marquis2019, chen2020 or prada2013.
+        /// Parameter set: marquis2019, chen2020, prada2013, ai2020, mohtat2020, okane2022, ecker2015, xu2019 or chen2020_composite.
         #[arg(long)]
         parameters: String,
         /// Discharge rate, such as 1C or C/2, or a current such as "0.5 A".

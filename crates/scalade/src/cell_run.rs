@@ -8,31 +8,30 @@ use scalade_cell::{
 use scalade_handoff::{Diffusivity, OpenCircuitVoltage, Projection, kind};
 use scalade_units::{Quantity, constants, dimension};
 
-/// Names of the bundled parameter sets.
-pub const PARAMETER_SETS: [&str; 3] = ["marquis2019", "chen2020", "prada2013"];
+/// Names of the bundled parameter sets, in lower case.
+pub fn parameter_set_names() -> Vec<String> {
+    ParameterSet::names().iter().map(|set| set.name.to_lowercase()).collect()
+}
 
 /// A bundled parameter set by name, in any case.
 pub fn parameter_set(name: &str) -> Result<ParameterSet, ScaladeError> {
-    match name.to_lowercase().as_str() {
-        "marquis2019" => Ok(ParameterSet::marquis2019()?),
-        "chen2020" => Ok(ParameterSet::chen2020()?),
-        "prada2013" => Ok(ParameterSet::prada2013()?),
-        _ => Err(ScaladeError::input(format!(
-            "unknown parameter set \"{name}\"; there are {}",
-            PARAMETER_SETS.join(", ")
-        ))),
+    let names = parameter_set_names();
+    if !names.contains(&name.to_lowercase()) {
+        let short: String = name.chars().take(80).collect();
+        let hint = scalade_study::did_you_mean(&short.to_lowercase(), names.iter().map(String::as_str))
+            .unwrap_or_default();
+        return Err(ScaladeError::input(format!(
+            "unknown parameter set \"{short}\"; {hint} there are {}",
+            names.join(", ")
+        )));
     }
+    Ok(ParameterSet::bundled(name)?)
 }
 
 /// The paper a bundled set comes from: (text, doi).
-pub fn parameter_source(name: &str) -> (&'static str, &'static str) {
-    match name.to_lowercase().as_str() {
-        "chen2020" => {
-            ("C.-H. Chen et al., J. Electrochem. Soc. 167, 080534 (2020)", "10.1149/1945-7111/ab9050")
-        }
-        "prada2013" => ("E. Prada et al., J. Electrochem. Soc. 160, A616 (2013)", "10.1149/2.053304jes"),
-        _ => ("S. G. Marquis et al., J. Electrochem. Soc. 166, A3693 (2019)", "10.1149/2.0341915jes"),
-    }
+pub fn parameter_source(name: &str) -> Option<(&'static str, &'static str)> {
+    let set = ParameterSet::names().iter().find(|set| set.name.eq_ignore_ascii_case(name))?;
+    Some((set.citation, set.doi))
 }
 
 /// A discharge current written as a rate ("1C", "C/2", "0.5C"), as a current ("0.34 A"), or as a bare number of C.
@@ -150,7 +149,7 @@ impl Discharge {
             (false, _) => Ok(Thermal::Isothermal),
             (true, Some(_)) => Ok(Thermal::Lumped),
             (true, None) => Err(ScaladeError::input(format!(
-                "the parameter set {} has no thermal data; run it isothermally or choose marquis2019 or chen2020",
+                "the parameter set {} has no thermal data; run it isothermally or choose a set with thermal data, such as chen2020",
                 set.name
             ))),
         }
@@ -210,6 +209,15 @@ mod tests {
     #[test]
     fn unknown_sets_are_refused_with_the_list() {
         let message = parameter_set("marquis").unwrap_err().to_string();
-        assert!(message.contains("marquis2019") && message.contains("chen2020"), "{message}");
+        assert!(message.contains("marquis2019") && message.contains("okane2022"), "{message}");
+    }
+
+    #[test]
+    fn every_bundled_set_is_found_in_any_case_with_its_paper() {
+        for set in ParameterSet::names() {
+            assert_eq!(parameter_set(&set.name.to_uppercase()).unwrap().name, set.name);
+            assert_eq!(parameter_source(&set.name.to_lowercase()), Some((set.citation, set.doi)));
+        }
+        assert_eq!(parameter_source("nobody1900"), None);
     }
 }

@@ -1,8 +1,9 @@
 //! Electrodes and their active materials.
 
+use super::ageing::{MechanicsParameters, PlatingParameters, SeiParameters};
 use super::checks::{activated, fraction, positive, within};
 use crate::error::CellError;
-use crate::property::{Activated, OpenCircuitPotential};
+use crate::property::{Activated, Hysteresis, OpenCircuitPotential};
 use crate::solver::quadrature::gauss_hermite;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,7 @@ pub enum Kinetics {
 
 /// One active material: particles of one kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ActiveMaterial {
     /// Name, for messages and tables.
     #[serde(default)]
@@ -47,10 +49,23 @@ pub struct ActiveMaterial {
     /// Rate law.
     #[serde(default)]
     pub kinetics: Kinetics,
+    /// Potentials on lithiation and on delithiation, where they differ at rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hysteresis: Option<Box<Hysteresis>>,
+    /// Data of the solid-electrolyte interphase (SEI) on the particles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sei: Option<Box<SeiParameters>>,
+    /// Data of lithium plating on the particles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plating: Option<Box<PlatingParameters>>,
+    /// Data of stress, cracks and loss of active material.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mechanics: Option<Box<MechanicsParameters>>,
 }
 
 /// Stoichiometries of one material at the ends of the cell's range.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StoichiometryWindow {
     /// At 0 % state of charge.
     pub empty: f64,
@@ -62,6 +77,7 @@ pub struct StoichiometryWindow {
 /// ln(1 + s^2)/2 and variance ln(1 + s^2), R_a the area-weighted mean radius and s the relative standard
 /// deviation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RadiusDistribution {
     /// Standard deviation relative to the area-weighted mean radius.
     pub relative_deviation: f64,
@@ -71,6 +87,7 @@ pub struct RadiusDistribution {
 
 /// One porous electrode: what all its particles share, and its active materials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Electrode {
     /// Thickness, m.
     pub thickness_m: f64,
@@ -94,6 +111,7 @@ pub struct Electrode {
 
 /// A sheet of lithium metal as negative electrode (half cell).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LithiumMetal {
     /// Exchange-current density j0 of plating and stripping (in i = 2 j0 sinh) per area of the sheet, A/m2;
     /// a function of `c_e`.
@@ -187,6 +205,18 @@ impl ActiveMaterial {
             let deviation = distribution.relative_deviation;
             within(&name("relative deviation of the radius"), deviation, 1e-3, 2.0)?;
             within(&name("classes of radii"), distribution.classes as f64, 2.0, 40.0)?;
+        }
+        if let Some(hysteresis) = &self.hysteresis {
+            hysteresis.validate(which)?;
+        }
+        if let Some(sei) = &self.sei {
+            sei.validate(which)?;
+        }
+        if let Some(plating) = &self.plating {
+            plating.validate(which)?;
+        }
+        if let Some(mechanics) = &self.mechanics {
+            mechanics.validate(which)?;
         }
         Ok(())
     }

@@ -1,7 +1,9 @@
 //! Parameter sets of cells.
 
+mod ageing;
 mod bundled;
 mod checks;
+mod document;
 mod electrode;
 
 use crate::error::CellError;
@@ -9,6 +11,9 @@ use crate::property::{Activated, Property};
 use checks::{activated, fraction, positive, property_within, within};
 use serde::{Deserialize, Serialize};
 
+pub use ageing::{MechanicsParameters, PlatingParameters, SeiParameters};
+pub use bundled::BundledSet;
+pub use document::{CellDocument, CellSource};
 pub use electrode::{
     ActiveMaterial, Electrode, Kinetics, LithiumMetal, NegativeElectrode, RadiusDistribution,
     StoichiometryWindow,
@@ -16,6 +21,7 @@ pub use electrode::{
 
 /// The separator.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Separator {
     /// Thickness, m.
     pub thickness_m: f64,
@@ -27,6 +33,7 @@ pub struct Separator {
 
 /// The electrolyte.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Electrolyte {
     /// Salt concentration at the start, mol/m3.
     pub initial_concentration: f64,
@@ -42,6 +49,7 @@ pub struct Electrolyte {
 
 /// What the lumped thermal model needs beside the entropic slopes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ThermalParameters {
     /// Volumetric heat capacity of the cell, J/(m3 K).
     pub volumetric_heat_capacity: f64,
@@ -76,6 +84,7 @@ pub struct ThermalParameters {
 /// # Ok::<(), scalade_cell::CellError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ParameterSet {
     /// Name.
     pub name: String,

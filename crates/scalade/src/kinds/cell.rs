@@ -104,11 +104,13 @@ fn spec() -> KindSpec {
     };
     let fraction =
         |key: &str, about: &str| InputSpec::new(key, InputType::number_within(0.01, 0.99), about).optional();
+    let names = cell_run::parameter_set_names();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     KindSpec::new("cell", 1, Scale::Cell, "Discharge of a Doyle-Fuller-Newman cell at constant current")
         .unseeded()
         .input(InputSpec::new(
             "parameters",
-            InputType::choice(&cell_run::PARAMETER_SETS),
+            InputType::choice(&names),
             "Parameter set for everything not given here",
         ))
         .input(
@@ -494,8 +496,9 @@ fn assemble(
             best.work.outside_table, best.positive_stoichiometry.low, best.positive_stoichiometry.high
         ));
     }
-    let (text, doi) = cell_run::parameter_source(inputs.text("parameters")?);
-    outputs.cite(text, Some(doi));
+    if let Some((text, doi)) = cell_run::parameter_source(inputs.text("parameters")?) {
+        outputs.cite(text, Some(doi));
+    }
     outputs.cite(
         "M. Doyle, T. F. Fuller, J. Newman, J. Electrochem. Soc. 140, 1526 (1993)",
         Some("10.1149/1.2221597"),
