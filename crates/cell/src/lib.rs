@@ -18,6 +18,7 @@
 //! # Ok::<(), scalade_cell::CellError>(())
 //! ```
 
+mod ageing;
 mod balance;
 mod bpx;
 mod error;
@@ -34,6 +35,7 @@ mod solve;
 mod solver;
 mod table;
 
+pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 pub use balance::VoltageWindow;
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};

@@ -1,5 +1,6 @@
 //! Runs a protocol.
 
+use crate::ageing::AgeingOptions;
 use crate::error::CellError;
 use crate::mesh::MeshOptions;
 use crate::model::{CellModel, ControlRow, integral};
@@ -39,6 +40,8 @@ pub enum Thermal {
 pub struct DfnOptions {
     /// Model.
     pub model: ModelKind,
+    /// Ageing of the negative electrode.
+    pub ageing: AgeingOptions,
     /// Mesh.
     pub mesh: MeshOptions,
     /// Relative tolerance of concentrations and temperature; potentials are held to `rtol` volts.
@@ -63,6 +66,7 @@ impl Default for DfnOptions {
     fn default() -> Self {
         Self {
             model: ModelKind::Dfn,
+            ageing: AgeingOptions::default(),
             mesh: MeshOptions::default(),
             rtol: 3e-5,
             atol: 1e-6,

@@ -136,9 +136,10 @@ impl AveragedCell {
 
 impl CellModel {
     /// Salt, kinetic, charge and voltage rows.
-    pub(super) fn averaged_rows(&self, y: &[f64], out: &mut [f64]) {
+    pub(super) fn averaged_rows(&self, y: &[f64], slope: &[f64], out: &mut [f64]) {
         let l = self.layout;
         let current = y[l.current];
+        let kelvin = y[l.temperature];
         let thermal_voltage = self.temperatures(y).thermal_voltage();
         self.averaged_salt_rows(y, out);
         for (index, electrode) in self.electrodes.iter().enumerate() {
@@ -146,9 +147,10 @@ impl CellModel {
             out[l.solid + index] = -electrode.sign * current;
             for family in &electrode.families {
                 let j = y[family.flux];
-                out[l.solid + index] += family.surface[0] * j;
+                out[l.solid + index] += family.surface[0] * family.total_current(y, 0);
                 let eta = family.mean_overpotential(0, j, thermal_voltage, &electrode.mean_weights);
-                out[family.flux] = potential - family.voltage[0] - eta;
+                let film = family.side_rows((y, slope), 0, potential, kelvin, out);
+                out[family.flux] = potential - family.voltage[0] - eta - film;
             }
         }
         let negative = match &self.sheet {
@@ -328,15 +330,16 @@ impl CellModel {
             let nodes = electrode.electrolyte_nodes();
             let (mut gain, mut fixed, mut by_current) = (0.0, -b[l.solid + index], -electrode.sign);
             for family in &electrode.families {
-                let weight = family.surface[0] * family.eliminated[0];
-                let mut known = b[family.flux] - family.row_surface[0] * b[family.surface_start()];
+                let gains = family.gains[0];
+                let mut charge = family.solve_local(b, 0, !self.potentials_only);
                 if !averaged.response.is_empty() {
-                    known -= dot(&family.row_salt, &b[l.salt + nodes.start..l.salt + nodes.end]);
-                    by_current += weight * dot(&family.row_salt, &averaged.response[nodes.clone()]);
+                    let known = dot(&family.row_salt, &b[l.salt + nodes.start..l.salt + nodes.end]);
+                    charge -= gains.kinetics * known;
+                    let response = dot(&family.row_salt, &averaged.response[nodes.clone()]);
+                    by_current += family.surface[0] * gains.kinetics * response;
                 }
-                gain += weight;
-                fixed += weight * known;
-                b[family.flux] = known;
+                gain += family.surface[0] * gains.potential;
+                fixed += family.surface[0] * charge;
             }
             differences[index] = [fixed / gain, by_current / gain];
             own -= electrode.sign * differences[index][0];
@@ -351,11 +354,11 @@ impl CellModel {
             let difference = differences[index][0] + current * differences[index][1];
             b[l.solid + index] = difference;
             for family in &electrode.families {
-                let mut known = b[family.flux] - difference;
+                let mut kinetic = 0.0;
                 if !averaged.response.is_empty() {
-                    known += current * dot(&family.row_salt, &averaged.response[nodes.clone()]);
+                    kinetic = -dot(&family.row_salt, &b[l.salt + nodes.start..l.salt + nodes.end]);
                 }
-                b[family.flux] = family.eliminated[0] * known;
+                family.substitute_local(b, 0, difference, 0.0, kinetic);
             }
         }
         (b[l.current], b[l.voltage]) = (current, voltage);

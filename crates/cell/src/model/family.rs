@@ -2,7 +2,9 @@
 //! through the thickness (or once, in the single-particle models).
 
 use super::particle::ParticleBatch;
+use super::side::{Gains, SideBlock};
 use super::trouble;
+use crate::ageing::SideReactions;
 use crate::expression::FormulaWorkspace;
 use crate::mesh::{ParticleMesh, ParticleMeshOptions};
 use crate::parameters::{ActiveMaterial, Kinetics};
@@ -74,6 +76,11 @@ pub(crate) struct Family {
     /// Particle response to unit interfacial current, and the reciprocal of the eliminated diagonal.
     pub(super) response: Vec<f64>,
     pub(super) eliminated: Vec<f64>,
+    /// Response of each node's charge per particle surface to the potential difference, the salt and the
+    /// kinetic row.
+    pub(super) gains: Vec<Gains>,
+    /// Side reactions, if there are any.
+    pub(crate) side: Option<Box<SideBlock>>,
     /// Points outside a table at the last evaluation.
     pub(super) outside: usize,
 }
@@ -87,11 +94,14 @@ pub(super) struct FamilyParts {
     /// Places at which the exchange current is evaluated.
     pub(super) places: usize,
     pub(super) mesh: ParticleMeshOptions,
+    pub(super) side: Option<SideReactions>,
+    /// Shares of the places in the mean over the electrode, if they are not the nodes.
+    pub(super) weights: Vec<f64>,
 }
 
 impl Family {
     pub(super) fn new(p: &ActiveMaterial, parts: FamilyParts) -> Self {
-        let FamilyParts { radius, surface, places, mesh } = parts;
+        let FamilyParts { radius, surface, places, mesh, side, weights } = parts;
         let count = surface.len();
         let constant = p.diffusivity.at_reference.as_constant();
         let particles = ParticleBatch::new(ParticleMesh::new(mesh), count, radius, constant.is_none());
@@ -130,6 +140,8 @@ impl Family {
             response: vec![0.0; particles.len()],
             eliminated: zero(),
             particles,
+            gains: vec![Gains::default(); count],
+            side: side.map(|reactions| Box::new(SideBlock::new(reactions, count, weights))),
             outside: 0,
         }
     }
@@ -185,6 +197,10 @@ impl Family {
         if let Some((k, j0)) = self.j0.iter().enumerate().find(|(_, j0)| **j0 <= 0.0) {
             let reason = "the exchange-current density is not positive";
             return Err(trouble(start + k.min(self.count() - 1), *j0, reason));
+        }
+        if let Some(side) = &mut self.side {
+            side.evaluate(salt, temperatures.kelvin, workspace)
+                .map_err(|u| trouble(start, u.value, NO_VALUE))?;
         }
         self.evaluate_diffusivity(y, temperatures, derivatives, workspace)
     }
@@ -375,13 +391,76 @@ impl Family {
             self.particles.solve(&mut self.response);
         }
         for k in 0..self.count() {
-            let diagonal = self.row_flux[k] - self.row_surface[k] * self.response[offset + k];
+            let response = self.response[offset + k];
+            let diagonal = self.row_flux[k] - self.row_surface[k] * response;
             if diagonal == 0.0 || !diagonal.is_finite() {
                 return Err(trouble(self.flux + k, diagonal, SINGULAR));
             }
-            self.eliminated[k] = 1.0 / diagonal;
+            let by_salt = if self.spread[0].is_empty() { self.row_salt[k] } else { 0.0 };
+            if let Some(side) = &mut self.side {
+                let gains = side.factor(k, (diagonal, by_salt), response, leading);
+                self.gains[k] = gains.ok_or_else(|| trouble(self.flux + k, diagonal, SINGULAR))?;
+                continue;
+            }
+            let eliminated = 1.0 / diagonal;
+            self.eliminated[k] = eliminated;
+            self.gains[k] = Gains { potential: eliminated, salt: eliminated * by_salt, kinetics: eliminated };
         }
         Ok(())
+    }
+}
+
+impl Family {
+    /// Solves the currents and states of node `k` for fixed potentials and salt, in place; the particles' block
+    /// of `b` holds their solution. Gives the charge per particle surface.
+    pub(super) fn solve_local(&self, b: &mut [f64], k: usize, states_move: bool) -> f64 {
+        let surface = b[self.surface_start() + k];
+        let known = b[self.flux + k] - self.row_surface[k] * surface;
+        let (change, charge) = match &self.side {
+            None => (self.eliminated[k] * known, self.eliminated[k] * known),
+            Some(side) => side.solve(k, (known, surface), states_move, b),
+        };
+        b[self.flux + k] = change;
+        charge
+    }
+
+    /// Takes changes of the potential difference, the salt and the kinetic row's right-hand side at node `k`
+    /// into the solution of [`Self::solve_local`].
+    pub(super) fn substitute_local(&self, b: &mut [f64], k: usize, potential: f64, salt: f64, kinetic: f64) {
+        let change = match &self.side {
+            None => {
+                let gains = &self.gains[k];
+                gains.kinetics * kinetic - gains.potential * potential - gains.salt * salt
+            }
+            Some(side) => side.substitute(k, potential, salt, kinetic, b),
+        };
+        b[self.flux + k] += change;
+    }
+
+    /// Intercalation and side currents at node `k`, A per m2 of particle surface.
+    pub(crate) fn total_current(&self, y: &[f64], k: usize) -> f64 {
+        let side = self.side.as_ref().map_or(0.0, |side| side.side_current(y, k));
+        y[self.flux + k] + side
+    }
+
+    /// Rows of the side reactions at node `k` into `out`, and the voltage dropped over the film.
+    pub(super) fn side_rows(
+        &self,
+        (y, slope): (&[f64], &[f64]),
+        k: usize,
+        psi: f64,
+        kelvin: f64,
+        out: &mut [f64],
+    ) -> f64 {
+        self.side.as_ref().map_or(0.0, |side| side.residual(self, (y, slope), k, psi, kelvin, out))
+    }
+
+    /// Keeps the derivatives of the side reactions at node `k`.
+    pub(super) fn keep_side(&mut self, y: &[f64], k: usize, psi: f64, kelvin: f64) {
+        if let Some(mut side) = self.side.take() {
+            side.keep_derivatives(self, y, k, psi, kelvin);
+            self.side = Some(side);
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use super::{CellModel, ElectrodeModel, integral};
 use crate::FARADAY;
 
 impl ElectrodeModel {
-    /// Lithium in the particles per area, mol/m2.
+    /// Lithium in the particles and in the products of side reactions per area, mol/m2.
     pub(crate) fn lithium(&self, y: &[f64]) -> f64 {
         let mut total = 0.0;
         for family in &self.families {
             for k in 0..self.count {
-                total += family.volume(k) * family.volume_integral(y, k);
+                let products = family.side.as_ref().map_or(0.0, |side| side.lithium(y, k));
+                total += family.volume(k) * family.volume_integral(y, k) + family.surface[k] * products;
             }
         }
         total
@@ -24,7 +25,9 @@ impl ElectrodeModel {
 
     /// Interfacial current per area, A/m2.
     pub(crate) fn interfacial_current(&self, y: &[f64]) -> f64 {
-        let of = |f: &super::Family| f.surface.iter().zip(&y[f.flux..]).map(|(s, j)| s * j).sum::<f64>();
+        let of = |f: &super::Family| {
+            f.surface.iter().enumerate().map(|(k, s)| s * f.total_current(y, k)).sum::<f64>()
+        };
         self.families.iter().map(of).sum()
     }
 }
@@ -51,6 +54,9 @@ impl CellModel {
             for k in 0..family.count() {
                 let charge = family.surface[k] * y[family.flux + k];
                 heat -= charge * (family.voltage[k] - temperature * family.entropic_value[k]);
+                if let Some(side) = &family.side {
+                    heat -= family.surface[k] * side.equilibrium_power(y, k);
+                }
             }
         }
         heat
@@ -73,6 +79,10 @@ impl CellModel {
                     let solid = y[l.solid + electrode.offset + k];
                     let ionic = if self.averaged.is_some() { 0.0 } else { y[l.ionic + electrode.first + k] };
                     out[integral::REACTION] += charge * (solid - ionic - family.voltage[k]);
+                    if let Some(side) = &family.side {
+                        let power = side.side_current(y, k) * (solid - ionic) - side.equilibrium_power(y, k);
+                        out[integral::REACTION] += family.surface[k] * power;
+                    }
                     out[integral::REVERSIBLE] += charge * temperature * family.entropic_value[k];
                 }
             }

@@ -18,6 +18,9 @@ impl CellModel {
         let mut y = vec![0.0; l.dimension];
         for family in self.families() {
             y[family.range()].fill(family.initial_concentration);
+            if let Some(side) = &family.side {
+                side.initialise(&mut y);
+            }
         }
         y[l.salt..l.ionic].fill(p.electrolyte.initial_concentration);
         y[l.temperature] = p.initial_temperature_k;
@@ -148,6 +151,13 @@ impl CellModel {
                 for k in 0..family.count() {
                     let at = family.base + i * family.count() + k;
                     slope[at] = -rest[at] / mass;
+                }
+            }
+        }
+        for side in self.families().filter_map(|family| family.side.as_ref()) {
+            for (range, _) in side.states() {
+                for i in range {
+                    slope[i] = -rest[i];
                 }
             }
         }

@@ -12,9 +12,15 @@ impl CellModel {
         self.evaluate_materials(y, true)?;
         let l = self.layout;
         let thermal_voltage = self.temperatures(y).thermal_voltage();
+        let averaged = self.averaged.is_some();
         for electrode in &mut self.electrodes {
             for family in &mut electrode.families {
                 family.keep_derivatives(y, thermal_voltage, &electrode.mean_weights);
+                for k in 0..electrode.count {
+                    let ionic = if averaged { 0.0 } else { y[l.ionic + electrode.first + k] };
+                    let psi = y[l.solid + electrode.offset + k] - ionic;
+                    family.keep_side(y, k, psi, y[l.temperature]);
+                }
             }
         }
         if let Some(sheet) = &mut self.sheet {
@@ -186,6 +192,13 @@ impl DaeSystem for CellModel {
                 *w = 1.0 / (rtol * c.abs() + floor);
             }
         }
+        for side in self.electrodes.iter().flat_map(|e| &e.families).filter_map(|f| f.side.as_ref()) {
+            for (range, scale) in side.states() {
+                for (w, v) in self.inverse_weights[range.clone()].iter_mut().zip(&y[range]) {
+                    *w = 1.0 / (rtol * v.abs() + atol * scale);
+                }
+            }
+        }
         let floor = atol * self.electrolyte.initial;
         for (w, c) in self.inverse_weights[l.salt..l.ionic].iter_mut().zip(&y[l.salt..l.ionic]) {
             *w = 1.0 / (rtol * c.abs() + floor);
@@ -217,6 +230,11 @@ impl DaeSystem for CellModel {
         };
         for family in self.families() {
             consider(family.range());
+        }
+        for side in self.families().filter_map(|family| family.side.as_ref()) {
+            for (range, _) in side.states() {
+                consider(range);
+            }
         }
         consider(l.salt..l.ionic);
         consider(l.ionic..l.flux);

@@ -2,7 +2,8 @@
 //!
 //! Unknowns per area of one electrode pair, in this order: particle concentrations of each family of each
 //! electrode (by radial node, then by node through the thickness), electrolyte concentration, electrolyte
-//! potential, solid potential, interfacial current densities of each family, cell current density I,
+//! potential, solid potential, interfacial current densities of each family, unknowns of their side reactions,
+//! cell current density I,
 //! terminal voltage, temperature, and the integrals of [`integral`]. The solid potential of the negative
 //! collector is the reference, 0 V.
 //!
@@ -18,9 +19,11 @@ mod linear;
 pub(crate) mod particle;
 mod porous;
 mod residual;
+pub(crate) mod side;
 #[cfg(test)]
 mod tests;
 
+use crate::ageing::{AgeingOptions, SideReactions};
 use crate::error::CellError;
 use crate::expression::FormulaWorkspace;
 use crate::mesh::{ElectrodeMeshOptions, LineMesh, MeshOptions};
@@ -97,6 +100,13 @@ pub(crate) struct ElectrodeModel {
     pub(super) mean_weights: Vec<f64>,
 }
 
+/// What an electrode takes from the options of a run.
+struct ElectrodeOptions {
+    averaged: bool,
+    ageing: AgeingOptions,
+    reference_kelvin: f64,
+}
+
 /// Lumped temperature per area.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ThermalModel {
@@ -146,9 +156,18 @@ pub(crate) struct CellModel {
 
 impl ElectrodeModel {
     /// `weights` are those of the line's nodes in this electrode; `averaged` asks for one node.
-    fn new(p: &Electrode, mesh: &ElectrodeMeshOptions, sign: f64, weights: &[f64], averaged: bool) -> Self {
+    fn new(
+        p: &Electrode,
+        mesh: &ElectrodeMeshOptions,
+        sign: f64,
+        weights: &[f64],
+        options: &ElectrodeOptions,
+    ) -> Result<Self, CellError> {
+        let averaged = options.averaged;
         let nodes: Vec<usize> = (0..weights.len()).filter(|i| weights[*i] > 0.0).collect();
         let inside: Vec<f64> = nodes.iter().map(|i| weights[*i]).collect();
+        let mean_weights: Vec<f64> =
+            if averaged { inside.iter().map(|w| w / p.thickness_m).collect() } else { Vec::new() };
         let mut families = Vec::new();
         for material in p.materials() {
             for (radius, share) in material.radius_classes() {
@@ -160,23 +179,32 @@ impl ElectrodeModel {
                     inside.iter().map(|w| w * area).collect()
                 };
                 let places = if averaged { inside.len().max(1) } else { surface.len() };
-                let parts = FamilyParts { radius, surface, places, mesh: mesh.particle };
+                // Side reactions take place at the potential of the negative electrode only.
+                let side = if sign > 0.0 {
+                    SideReactions::new(material, options.ageing, options.reference_kelvin)?
+                } else {
+                    None
+                };
+                let parts = FamilyParts {
+                    radius,
+                    surface,
+                    places,
+                    mesh: mesh.particle,
+                    side,
+                    weights: mean_weights.clone(),
+                };
                 families.push(Family::new(material, parts));
             }
         }
-        Self {
+        Ok(Self {
             sign,
             first: nodes.first().copied().unwrap_or(0),
             count: if averaged { 1 } else { inside.len() },
             offset: 0,
             families,
             solid_conductivity: p.conductivity_s_per_m * p.solid_efficiency,
-            mean_weights: if averaged {
-                inside.iter().map(|w| w / p.thickness_m).collect()
-            } else {
-                Vec::new()
-            },
-        }
+            mean_weights,
+        })
     }
 
     /// Electrolyte nodes that lie in the electrode.
@@ -195,19 +223,24 @@ impl CellModel {
     pub(crate) fn new(p: &ParameterSet, options: &DfnOptions) -> Result<Self, CellError> {
         p.validate()?;
         options.mesh.validate()?;
-        check_model(p, options.model)?;
+        check_model(p, options)?;
         let averaged = options.model != ModelKind::Dfn;
         let line = match options.model {
             ModelKind::Spm => LineMesh::empty(),
             ModelKind::Dfn | ModelKind::Spme => line_mesh(p, &options.mesh),
         };
         let mut electrodes = Vec::new();
+        let choices = ElectrodeOptions {
+            averaged,
+            ageing: options.ageing,
+            reference_kelvin: p.reference_temperature_k,
+        };
         if let Some(negative) = p.negative.porous() {
             let weights = &line.layer_weights[0];
-            electrodes.push(ElectrodeModel::new(negative, &options.mesh.negative, 1.0, weights, averaged));
+            electrodes.push(ElectrodeModel::new(negative, &options.mesh.negative, 1.0, weights, &choices)?);
         }
         let weights = &line.layer_weights[2];
-        electrodes.push(ElectrodeModel::new(&p.positive, &options.mesh.positive, -1.0, weights, averaged));
+        electrodes.push(ElectrodeModel::new(&p.positive, &options.mesh.positive, -1.0, weights, &choices)?);
         let thermal = thermal_model(p, options)?;
         for family in electrodes.iter_mut().flat_map(|e| &mut e.families) {
             family.entropic_always = thermal.is_some();
@@ -274,6 +307,11 @@ impl CellModel {
                     };
                     return (name, electrode.first + (index - family.base) % family.count());
                 }
+                if let Some(side) = &family.side
+                    && (side.start..side.start + side.len()).contains(&index)
+                {
+                    return ("side reaction", electrode.first + (index - side.start) % family.count());
+                }
                 if (family.flux..family.flux + family.count()).contains(&index) {
                     return ("interfacial current density", electrode.first + index - family.flux);
                 }
@@ -309,8 +347,15 @@ fn line_mesh(p: &ParameterSet, mesh: &MeshOptions) -> LineMesh {
     )
 }
 
-fn check_model(p: &ParameterSet, model: ModelKind) -> Result<(), CellError> {
-    if p.without_electrolyte && model != ModelKind::Spm {
+fn check_model(p: &ParameterSet, options: &DfnOptions) -> Result<(), CellError> {
+    if options.ageing.is_active() && p.negative.porous().is_none() {
+        return Err(CellError::Parameter {
+            name: "ageing of a half cell".to_owned(),
+            value: f64::NAN,
+            requirement: "has no law: side reactions are those of a porous negative electrode".to_owned(),
+        });
+    }
+    if p.without_electrolyte && options.model != ModelKind::Spm {
         return Err(CellError::Parameter {
             name: format!("electrolyte of '{}'", p.name),
             value: f64::NAN,
@@ -358,6 +403,12 @@ impl Layout {
         for family in electrodes.iter_mut().flat_map(|e| &mut e.families) {
             family.flux = next;
             next += family.count();
+        }
+        for family in electrodes.iter_mut().flat_map(|e| &mut e.families) {
+            if let Some(side) = &mut family.side {
+                side.start = next;
+                next += side.len();
+            }
         }
         let current = next;
         let integrals = current + 3;

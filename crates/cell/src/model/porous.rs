@@ -70,11 +70,10 @@ impl CellModel {
             for family in &electrode.families {
                 for k in 0..electrode.count {
                     let node = 3 * (electrode.first + k);
-                    // j = e (b - row_surface c - row_salt dc_e - dphi_s + dphi_e), e the eliminated diagonal's
-                    // reciprocal.
-                    let weight = family.surface[k] * family.eliminated[k];
+                    let weight = family.surface[k] * family.gains[k].potential;
+                    let by_salt = family.surface[k] * family.gains[k].salt;
                     for (slot, sign) in [(0, -1.0), (1, -1.0), (2, 1.0)] {
-                        matrix.add(node + slot, node, -sign * weight * family.row_salt[k] * salt_unit);
+                        matrix.add(node + slot, node, -sign * by_salt * salt_unit);
                         matrix.add(node + slot, node + 1, sign * weight);
                         matrix.add(node + slot, node + 2, -sign * weight);
                     }
@@ -202,7 +201,7 @@ impl CellModel {
     }
 
     /// Right-hand side of the chain after the elimination of the particles.
-    fn gather(&self, b: &[f64], rhs: &mut [f64]) {
+    fn gather(&self, b: &mut [f64], rhs: &mut [f64]) {
         let l = self.layout;
         for i in 0..self.line.len() {
             rhs[3 * i] = b[l.salt + i];
@@ -214,11 +213,9 @@ impl CellModel {
                 rhs[3 * (electrode.first + k) + 2] = b[l.solid + electrode.offset + k];
             }
             for family in &electrode.families {
-                let surface = family.surface_start();
                 for k in 0..electrode.count {
                     let node = 3 * (electrode.first + k);
-                    let known = b[family.flux + k] - family.row_surface[k] * b[surface + k];
-                    let charge = family.surface[k] * family.eliminated[k] * known;
+                    let charge = family.surface[k] * family.solve_local(b, k, !self.potentials_only);
                     rhs[node] += charge;
                     rhs[node + 1] += charge;
                     rhs[node + 2] -= charge;
@@ -251,12 +248,7 @@ impl CellModel {
                 b[l.solid + electrode.offset + k] = solid;
                 let salt = b[l.salt + node];
                 for family in &electrode.families {
-                    let known = b[family.flux + k]
-                        - family.row_surface[k] * b[family.surface_start() + k]
-                        - family.row_salt[k] * salt
-                        - solid
-                        + ionic;
-                    b[family.flux + k] = family.eliminated[k] * known;
+                    family.substitute_local(b, k, solid - ionic, salt, 0.0);
                 }
             }
         }

@@ -77,9 +77,9 @@ impl CellModel {
             self.particle_rows(index, y, slope, out);
         }
         if self.averaged.is_some() {
-            self.averaged_rows(y, out);
+            self.averaged_rows(y, slope, out);
         } else {
-            self.porous_rows(y, out);
+            self.porous_rows(y, slope, out);
         }
         out[l.current] = match self.control {
             ControlRow::Current(value) => y[l.current] - value,
@@ -110,8 +110,9 @@ impl CellModel {
     }
 
     /// Rows of the Doyle-Fuller-Newman model that are not those of the particles.
-    fn porous_rows(&self, y: &[f64], out: &mut [f64]) {
+    fn porous_rows(&self, y: &[f64], slope: &[f64], out: &mut [f64]) {
         let l = self.layout;
+        let kelvin = y[l.temperature];
         let thermal_voltage = self.temperatures(y).thermal_voltage();
         for electrode in &self.electrodes {
             for family in &electrode.families {
@@ -119,12 +120,14 @@ impl CellModel {
                     let position = l.solid + electrode.offset + k;
                     let node = electrode.first + k;
                     let j = y[family.flux + k];
-                    let charge = family.surface[k] * j;
+                    let charge = family.surface[k] * family.total_current(y, k);
                     out[l.salt + node] -= charge;
                     out[l.ionic + node] -= charge;
                     out[position] += charge;
                     let (eta, _, _) = family.overpotential(j, family.j0[k], thermal_voltage);
-                    out[family.flux + k] = y[position] - y[l.ionic + node] - family.voltage[k] - eta;
+                    let psi = y[position] - y[l.ionic + node];
+                    let film = family.side_rows((y, slope), k, psi, kelvin, out);
+                    out[family.flux + k] = psi - family.voltage[k] - eta - film;
                 }
             }
         }
