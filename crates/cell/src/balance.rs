@@ -204,6 +204,34 @@ impl ParameterSet {
         })
     }
 
+    /// The same cell with `lithium_mol` of lithium in its particles: what is gained or lost is put into, or
+    /// taken from, the negative electrode (the positive one of a half cell).
+    ///
+    /// # Errors
+    /// [`CellError::Parameter`] if that electrode cannot hold it.
+    pub fn with_particle_lithium(&self, lithium_mol: f64) -> Result<Self, CellError> {
+        let temperature = self.rest_temperature();
+        let held = |e: &Electrode| e.charge_per_area() * self.total_area_m2() / FARADAY;
+        let mut changed = self.clone();
+        let positive = held(&self.positive) * self.positive.initial_content();
+        let (electrode, content) = match changed.negative.porous_mut() {
+            Some(electrode) => {
+                let content = (lithium_mol - positive) / held(electrode);
+                (electrode, content)
+            }
+            None => (&mut changed.positive, lithium_mol / held(&self.positive)),
+        };
+        if !(content > 0.0 && content < 1.0) {
+            return Err(CellError::Parameter {
+                name: "lithium content of the electrode that takes up the change".to_owned(),
+                value: content,
+                requirement: "must lie inside 0 to 1".to_owned(),
+            });
+        }
+        electrode.set_content(content, temperature)?;
+        Ok(changed)
+    }
+
     fn all_materials_mut(&mut self) -> impl Iterator<Item = &mut ActiveMaterial> {
         let negative = self.negative.porous_mut().into_iter().flat_map(Electrode::materials_mut);
         negative.chain(self.positive.materials_mut())

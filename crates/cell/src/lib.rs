@@ -53,7 +53,8 @@ pub use protocol::{
 };
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
-    DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange, WorkCounters,
+    AgeingState, DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange,
+    WorkCounters,
 };
 pub use solve::{DfnOptions, ModelKind, Thermal, solve};
 pub use table::{Outside, Table};

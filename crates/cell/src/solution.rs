@@ -98,9 +98,9 @@ pub struct EnergyBalance {
 /// Amounts that a run must conserve.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Inventory {
-    /// Lithium in the particles at the start, mol.
+    /// Lithium in the particles and in products of side reactions at the start, mol.
     pub solid_lithium_mol: f64,
-    /// Largest relative change of the lithium in the particles.
+    /// Largest relative change of it.
     pub solid_lithium_drift: f64,
     /// Largest relative change of the salt in the electrolyte.
     pub salt_drift: f64,
@@ -141,6 +141,23 @@ pub struct Profile {
     pub positive_interfacial_current: Vec<f64>,
 }
 
+/// What ageing has made of a cell.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct AgeingState {
+    /// Lithium in the particles of both electrodes, mol: what can still be cycled.
+    pub particle_lithium_mol: f64,
+    /// Lithium bound in the SEI, on particles and in cracks, beyond that of the start, mol.
+    pub sei_lithium_mol: f64,
+    /// Plated lithium that can be stripped, mol.
+    pub plated_lithium_mol: f64,
+    /// Dead lithium, mol.
+    pub dead_lithium_mol: f64,
+    /// Mean thickness of the SEI over the particle surface, m.
+    pub sei_thickness_m: f64,
+    /// Mean length of cracks, m.
+    pub crack_length_m: f64,
+}
+
 /// How one protocol step went.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct StepSummary {
@@ -156,6 +173,9 @@ pub struct StepSummary {
     pub charge_ah: f64,
     /// Energy delivered in the step, W h.
     pub energy_wh: f64,
+    /// State of ageing at the end of the step, if anything ages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ageing: Option<AgeingState>,
 }
 
 /// Result of a run.

@@ -188,6 +188,8 @@ struct Run<'a> {
     /// Index of the next output and the next profile.
     next_output: usize,
     next_profile: usize,
+    /// Unknowns at the start.
+    start: Vec<f64>,
     starts: Vec<ElectrodeStart>,
     start_salt: f64,
     start_temperature: f64,
@@ -238,6 +240,7 @@ impl<'a> Run<'a> {
             bdf: Bdf::new(&model),
             time: 0.0,
             scratch: y.clone(),
+            start: y.clone(),
             started: false,
             step_start: (0.0, 0.0),
             next_output: 0,
@@ -304,6 +307,7 @@ impl<'a> Run<'a> {
             end_reason: reason,
             charge_ah: (self.y[integrals + integral::CHARGE] - before[0]) * area / 3600.0,
             energy_wh: (self.y[integrals + integral::ENERGY] - before[1]) * area / 3600.0,
+            ageing: self.model.ageing_state(&self.y, &self.start, area),
         });
         self.solution.end_reason = reason;
         Ok(matches!(cause, Some(Cause::Limit(_))))
@@ -522,6 +526,8 @@ impl<'a> Run<'a> {
 
     fn push_profile(&mut self, time_s: f64, y: &[f64]) {
         let l = self.model.layout;
+        // The pores were open at both ends of the step.
+        let electrolyte_concentration = self.model.salt_concentrations(y).unwrap_or_default();
         let of = |sign: f64| self.model.electrodes.iter().filter(move |e| e.sign == sign);
         // The first material stands for the electrode.
         let surface = |sign: f64| -> Vec<f64> {
@@ -544,7 +550,7 @@ impl<'a> Run<'a> {
         self.solution.profiles.push(Profile {
             time_s,
             position_m: self.model.line.nodes.clone(),
-            electrolyte_concentration: y[l.salt..l.ionic].to_vec(),
+            electrolyte_concentration,
             electrolyte_potential_v: y[l.ionic..l.solid].to_vec(),
             negative_surface_stoichiometry: surface(1.0),
             positive_surface_stoichiometry: surface(-1.0),

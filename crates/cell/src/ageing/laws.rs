@@ -52,6 +52,28 @@ pub(crate) struct Local<R> {
     pub(crate) kelvin: f64,
 }
 
+/// Products of the side reactions per particle surface.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Products {
+    /// Lithium in the SEI, mol/m2.
+    pub(crate) sei_lithium: f64,
+    /// Plated lithium, mol/m2.
+    pub(crate) plated_lithium: f64,
+    /// Dead lithium, mol/m2.
+    pub(crate) dead_lithium: f64,
+    /// Thickness of the SEI, m.
+    pub(crate) sei_thickness: f64,
+    /// Length of cracks, m.
+    pub(crate) crack_length: f64,
+}
+
+impl Products {
+    /// All of the lithium, mol/m2.
+    pub(crate) fn lithium(&self) -> f64 {
+        self.sei_lithium + self.plated_lithium + self.dead_lithium
+    }
+}
+
 /// Side reactions of one family: which unknowns they have, and their laws.
 #[derive(Debug, Clone)]
 pub(crate) struct SideReactions {
@@ -331,26 +353,25 @@ impl SideReactions {
         }
     }
 
-    /// Lithium in the products of the side reactions per particle surface, mol/m2.
-    pub(crate) fn lithium(&self, values: impl Fn(SideUnknown) -> f64) -> f64 {
-        let of = |unknown: SideUnknown| {
-            let known = self.unknowns.contains(&unknown);
-            if known { values(unknown) } else { 0.0 }
-        };
-        self.sei_lithium() * (of(SideUnknown::SeiThickness) + of(SideUnknown::CrackSeiVolume))
-            + of(SideUnknown::Plated)
-            + of(SideUnknown::Dead)
+    /// The products of the side reactions per particle surface.
+    pub(crate) fn products(&self, values: &[f64]) -> Products {
+        let of = |unknown: SideUnknown| self.current(unknown, values);
+        Products {
+            sei_lithium: self.sei_lithium()
+                * (of(SideUnknown::SeiThickness) + of(SideUnknown::CrackSeiVolume)),
+            plated_lithium: of(SideUnknown::Plated),
+            dead_lithium: of(SideUnknown::Dead),
+            sei_thickness: of(SideUnknown::SeiThickness),
+            crack_length: of(SideUnknown::CrackLength),
+        }
     }
 
     /// Volume of the products beyond that of the initial SEI per particle surface, m: what fills the pores.
-    pub(crate) fn volume<R: Real>(&self, values: &[R]) -> R {
+    pub(crate) fn volume(&self, values: &[f64]) -> f64 {
         let molar = self.plating.as_ref().map_or(0.0, |p| p.lithium_metal_partial_molar_volume_m3_per_mol);
         let metal = self.current(SideUnknown::Plated, values) + self.current(SideUnknown::Dead, values);
         let initial = self.sei.as_ref().map_or(0.0, |sei| sei.initial_thickness_m);
-        self.thickness(values)
-            + (-initial)
-            + self.current(SideUnknown::CrackSeiVolume, values)
-            + metal * molar
+        self.thickness(values) - initial + self.current(SideUnknown::CrackSeiVolume, values) + metal * molar
     }
 
     fn plating_current<R: Real>(&self, local: &Local<R>, values: &[R]) -> R {

@@ -11,7 +11,7 @@ mod laws;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use laws::{Local, SideReactions};
+pub(crate) use laws::{Local, Products, SideReactions};
 
 /// What limits the growth of the SEI, j in A per m2 of surface, L its thickness, psi = phi_s - phi_e.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

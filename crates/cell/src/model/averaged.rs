@@ -173,7 +173,7 @@ impl CellModel {
             gradient(line, &y[l.salt + start..l.salt + end], element.scale, &mut salt_gradient);
             for q in 0..=p {
                 let node = start + q;
-                let diffusion = e.efficiency[element.layer] * FARADAY * e.d[node] * salt_gradient[q];
+                let diffusion = e.efficiency(element.layer, node) * FARADAY * e.d[node] * salt_gradient[q];
                 flux[q] = diffusion - e.t[node] * current * averaged.ramp[index * (p + 1) + q];
             }
             add_divergence(line, &flux, &mut out[l.salt + start..l.salt + end]);
@@ -275,7 +275,7 @@ impl CellModel {
             averaged.matrix.add(i, i, self.leading * FARADAY * pore);
         }
         for (index, element) in line.elements.iter().enumerate() {
-            let scale = FARADAY * e.efficiency[element.layer];
+            let scale = FARADAY * e.efficiency(element.layer, element.start);
             for i in 0..size {
                 for j in 0..size {
                     let trial: f64 = (0..size)

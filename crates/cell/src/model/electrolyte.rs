@@ -18,8 +18,16 @@ pub(crate) struct ElectrolyteModel {
     transference: Property,
     factor: Property,
     pub(crate) initial: f64,
-    /// Transport efficiency of each layer.
-    pub(crate) efficiency: [f64; 3],
+    /// Transport efficiency of each layer with open pores.
+    efficiency: [f64; 3],
+    /// Porosity of the negative electrode with open pores, and the exponent that takes its porosity to its
+    /// transport efficiency.
+    open_pores: [f64; 2],
+    /// Where pores fill: salt concentration over unknown (the unknown is the amount of salt per open pore
+    /// volume), and efficiency of the negative electrode over that with open pores, at each node. Empty where
+    /// they do not.
+    dilution: Vec<f64>,
+    constriction: Vec<f64>,
     /// Pore volume per area that belongs to each node, m.
     pub(crate) pore: Vec<f64>,
     pub(super) d: Vec<f64>,
@@ -50,6 +58,7 @@ pub(super) struct Kept {
     pub(super) chi: Vec<f64>,
     pub(super) chi_slope: Vec<f64>,
     pub(super) salt: Vec<f64>,
+    pub(super) dilution: Vec<f64>,
     pub(super) salt_gradient: Vec<f64>,
     pub(super) ionic_gradient: Vec<f64>,
 }
@@ -80,7 +89,10 @@ impl ElectrolyteModel {
             transference: transference_number.clone(),
             factor: thermodynamic_factor.clone(),
             initial: *initial_concentration,
+            open_pores: [porosity[0], efficiency[0].ln() / porosity[0].ln()],
             efficiency,
+            dilution: Vec::new(),
+            constriction: Vec::new(),
             pore,
             d: zero(),
             d_slope: zero(),
@@ -98,6 +110,46 @@ impl ElectrolyteModel {
             },
             scratch: [zero(), zero()],
         }
+    }
+
+    /// Transport efficiency at `node` as seen from `layer`.
+    pub(super) fn efficiency(&self, layer: usize, node: usize) -> f64 {
+        match self.constriction.get(node) {
+            Some(factor) if layer == 0 => self.efficiency[layer] * factor,
+            _ => self.efficiency[layer],
+        }
+    }
+
+    /// Salt concentration at `node` over its unknown.
+    pub(super) fn dilution(&self, node: usize) -> f64 {
+        self.dilution.get(node).copied().unwrap_or(1.0)
+    }
+
+    /// Concentrations of the nodes from `start` on from their unknowns.
+    pub(super) fn concentrations(&self, start: usize, unknowns: &[f64], out: &mut [f64]) {
+        for (i, (c, u)) in out.iter_mut().zip(unknowns).enumerate() {
+            *c = u * self.dilution(start + i);
+        }
+    }
+
+    /// Takes into account `filled`, the volume of products per volume of the negative electrode at its nodes,
+    /// which are the first; `volume` is the electrode's volume per area at each, m. Gives the node whose pores
+    /// are full, if any.
+    pub(super) fn fill_pores(&mut self, filled: &[f64], volume: &[f64]) -> Result<(), usize> {
+        /// Less than this part of the pores left is none.
+        const LEAST: f64 = 0.01;
+        let [open, exponent] = self.open_pores;
+        self.dilution.resize(self.pore.len(), 1.0);
+        self.constriction.resize(self.pore.len(), 1.0);
+        for (k, (filled, volume)) in filled.iter().zip(volume).enumerate() {
+            let left = 1.0 - filled / open;
+            if left.is_nan() || left < LEAST {
+                return Err(k);
+            }
+            self.constriction[k] = left.powf(exponent);
+            self.dilution[k] = self.pore[k] / (self.pore[k] - filled * volume);
+        }
+        Ok(())
     }
 
     /// Evaluates the properties at concentrations `salt` (`base` is their position among the unknowns).
@@ -174,6 +226,8 @@ impl ElectrolyteModel {
             kept.clear();
             kept.extend_from_slice(now);
         }
+        kept.dilution.clear();
+        kept.dilution.extend((0..salt.len()).map(|i| self.dilution.get(i).copied().unwrap_or(1.0)));
     }
 }
 

@@ -443,6 +443,11 @@ impl Family {
         y[self.flux + k] + side
     }
 
+    /// Volume of the products of side reactions at node `k` per cell area, m.
+    pub(super) fn product_volume(&self, y: &[f64], k: usize) -> f64 {
+        self.side.as_ref().map_or(0.0, |side| self.surface[k] * side.volume(y, k))
+    }
+
     /// Rows of the side reactions at node `k` into `out`, and the voltage dropped over the film.
     pub(super) fn side_rows(
         &self,

@@ -3,6 +3,7 @@
 use super::residual::{MAX_NODES, gradient};
 use super::{CellModel, ElectrodeModel, integral};
 use crate::FARADAY;
+use crate::solution::AgeingState;
 
 impl ElectrodeModel {
     /// Lithium in the particles and in the products of side reactions per area, mol/m2.
@@ -10,7 +11,7 @@ impl ElectrodeModel {
         let mut total = 0.0;
         for family in &self.families {
             for k in 0..self.count {
-                let products = family.side.as_ref().map_or(0.0, |side| side.lithium(y, k));
+                let products = family.side.as_ref().map_or(0.0, |side| side.products(y, k).lithium());
                 total += family.volume(k) * family.volume_integral(y, k) + family.surface[k] * products;
             }
         }
@@ -41,6 +42,31 @@ impl super::Family {
 }
 
 impl CellModel {
+    /// State of ageing, if anything ages; of the whole cell of area `area` m2, against the SEI of `start`.
+    pub(crate) fn ageing_state(&self, y: &[f64], start: &[f64], area: f64) -> Option<AgeingState> {
+        let mut state = AgeingState::default();
+        let (mut surface, mut any) = (0.0, false);
+        for family in self.families() {
+            for k in 0..family.count() {
+                state.particle_lithium_mol += area * family.volume(k) * family.volume_integral(y, k);
+            }
+            let Some(side) = &family.side else { continue };
+            any = true;
+            for (k, own) in family.surface.iter().enumerate() {
+                let (now, before) = (side.products(y, k), side.products(start, k));
+                surface += own;
+                state.sei_lithium_mol += area * own * (now.sei_lithium - before.sei_lithium);
+                state.plated_lithium_mol += area * own * now.plated_lithium;
+                state.dead_lithium_mol += area * own * now.dead_lithium;
+                state.sei_thickness_m += own * now.sei_thickness;
+                state.crack_length_m += own * now.crack_length;
+            }
+        }
+        state.sei_thickness_m /= surface;
+        state.crack_length_m /= surface;
+        any.then_some(state)
+    }
+
     /// Total heat per area, W/m2: -I V - sum a j (U - T dU/dT).
     ///
     /// This is the sum of ohmic, reaction and reversible heats of [`Self::integral_rates`]: multiplying the
@@ -106,17 +132,18 @@ impl CellModel {
         let (line, e) = (&self.line, &self.electrolyte);
         let p = line.order;
         let thermal_voltage = self.temperatures(y).thermal_voltage();
+        let mut c = [0.0; MAX_NODES];
         let mut salt = [0.0; MAX_NODES];
         let mut potential = [0.0; MAX_NODES];
         for element in &line.elements {
             let (start, end) = (element.start, element.start + p + 1);
-            let efficiency = e.efficiency[element.layer];
-            gradient(line, &y[l.salt + start..l.salt + end], element.scale, &mut salt);
+            e.concentrations(start, &y[l.salt + start..l.salt + end], &mut c);
+            gradient(line, &c[..=p], element.scale, &mut salt);
             gradient(line, &y[l.ionic + start..l.ionic + end], element.scale, &mut potential);
             for q in 0..=p {
                 let node = start + q;
-                let drive = potential[q] - thermal_voltage * e.chi[node] * salt[q] / y[l.salt + node];
-                let density = efficiency * e.kappa[node] * drive * potential[q];
+                let drive = potential[q] - thermal_voltage * e.chi[node] * salt[q] / c[q];
+                let density = e.efficiency(element.layer, node) * e.kappa[node] * drive * potential[q];
                 out[integral::OHMIC_ELECTROLYTE] += density * line.weights[q] / element.scale;
             }
             if element.layer != 1 {

@@ -27,12 +27,12 @@ impl CellModel {
             sheet.keep(y[l.current], thermal_voltage);
         }
         let e = &mut self.electrolyte;
-        e.keep(&y[l.salt..l.ionic]);
+        e.keep(&self.salt);
         let p = self.line.order;
         let mut values = [0.0; MAX_NODES];
         for (index, element) in self.line.elements.iter().enumerate() {
             let range = element.start..element.start + p + 1;
-            gradient(&self.line, &y[l.salt + range.start..l.salt + range.end], element.scale, &mut values);
+            gradient(&self.line, &self.salt[range.clone()], element.scale, &mut values);
             e.kept.salt_gradient[index * (p + 1)..(index + 1) * (p + 1)].copy_from_slice(&values[..=p]);
             if self.averaged.is_none() {
                 let potential = &y[l.ionic + range.start..l.ionic + range.end];

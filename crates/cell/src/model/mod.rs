@@ -136,6 +136,10 @@ pub(crate) struct CellModel {
     pub(crate) control: ControlRow,
     /// Resistance in series, ohm m2.
     pub(super) contact_resistance: f64,
+    /// Whether products of side reactions fill the pores.
+    pub(super) pore_clogging: bool,
+    /// Salt concentrations at the last evaluation.
+    pub(super) salt: Vec<f64>,
     /// Salt concentration where the electrolyte is not resolved.
     resting_salt: Vec<f64>,
     pub(crate) audit_mixing: bool,
@@ -266,6 +270,8 @@ impl CellModel {
             reference_temperature: p.reference_temperature_k,
             control: ControlRow::Current(0.0),
             contact_resistance: p.contact_resistance_ohm * p.total_area_m2(),
+            pore_clogging: options.ageing.pore_clogging && options.ageing.is_active(),
+            salt: vec![0.0; line.len()],
             resting_salt: vec![p.electrolyte.initial_concentration],
             audit_mixing: options.audit_heat_of_mixing,
             rtol: options.rtol,
@@ -353,6 +359,13 @@ fn check_model(p: &ParameterSet, options: &DfnOptions) -> Result<(), CellError> 
             name: "ageing of a half cell".to_owned(),
             value: f64::NAN,
             requirement: "has no law: side reactions are those of a porous negative electrode".to_owned(),
+        });
+    }
+    if options.ageing.pore_clogging && options.model != ModelKind::Dfn {
+        return Err(CellError::Parameter {
+            name: "pore clogging".to_owned(),
+            value: f64::NAN,
+            requirement: "changes the electrolyte through the thickness: it needs the model dfn".to_owned(),
         });
     }
     if p.without_electrolyte && options.model != ModelKind::Spm {

@@ -73,7 +73,11 @@ impl CellModel {
                     let weight = family.surface[k] * family.gains[k].potential;
                     let by_salt = family.surface[k] * family.gains[k].salt;
                     for (slot, sign) in [(0, -1.0), (1, -1.0), (2, 1.0)] {
-                        matrix.add(node + slot, node, -sign * by_salt * salt_unit);
+                        matrix.add(
+                            node + slot,
+                            node,
+                            -sign * by_salt * salt_unit * e.kept.dilution[electrode.first + k],
+                        );
                         matrix.add(node + slot, node + 1, sign * weight);
                         matrix.add(node + slot, node + 2, -sign * weight);
                     }
@@ -115,7 +119,6 @@ impl CellModel {
         let kept = &e.kept;
         let thermal_voltage = self.kept_temperature * crate::GAS_CONSTANT / FARADAY;
         for (index, element) in line.elements.iter().enumerate() {
-            let efficiency = e.efficiency[element.layer];
             let solid = self.solid_conductivity(element.layer);
             for i in 0..size {
                 for j in 0..size {
@@ -126,6 +129,8 @@ impl CellModel {
                         let node = element.start + q;
                         let test = line.weights[q] * line.derivative[q * size + i];
                         let trial = test * element.scale * line.derivative[q * size + j];
+                        electronic += trial;
+                        let trial = trial * e.efficiency(element.layer, node);
                         let conductive = trial * kept.kappa[node];
                         let relative = conductive * kept.chi[node] / kept.salt[node];
                         diffusion += trial * kept.d[node];
@@ -133,10 +138,11 @@ impl CellModel {
                         concentration += relative;
                         carried += conductive * kept.t[node];
                         carried_concentration += relative * kept.t[node];
-                        electronic += trial;
                     }
                     let node = element.start + j;
-                    let test = line.weights[j] * line.derivative[j * size + i];
+                    let test =
+                        line.weights[j] * line.derivative[j * size + i] * e.efficiency(element.layer, node);
+                    let salt_unit = e.initial * kept.dilution[node];
                     let salt_gradient = kept.salt_gradient[index * size + j];
                     let c = kept.salt[node];
                     let voltage = thermal_voltage * kept.chi[node];
@@ -151,10 +157,10 @@ impl CellModel {
                         + test * kept.t_slope[node] * kept.kappa[node] * drive;
                     diffusion += test * kept.d_slope[node] * salt_gradient;
                     let (row, column) = (3 * (element.start + i), 3 * node);
-                    matrix.add(row, column, efficiency * (FARADAY * diffusion + carried_by_salt) * e.initial);
-                    matrix.add(row, column + 1, efficiency * carried);
-                    matrix.add(row + 1, column, efficiency * by_salt * e.initial);
-                    matrix.add(row + 1, column + 1, efficiency * conduction);
+                    matrix.add(row, column, (FARADAY * diffusion + carried_by_salt) * salt_unit);
+                    matrix.add(row, column + 1, carried);
+                    matrix.add(row + 1, column, by_salt * salt_unit);
+                    matrix.add(row + 1, column + 1, conduction);
                     if element.layer != 1 {
                         matrix.add(row + 2, column + 2, solid * electronic);
                     }
@@ -246,7 +252,7 @@ impl CellModel {
                 let node = electrode.first + k;
                 let (ionic, solid) = (chain[3 * node + 1], chain[3 * node + 2]);
                 b[l.solid + electrode.offset + k] = solid;
-                let salt = b[l.salt + node];
+                let salt = b[l.salt + node] * self.electrolyte.kept.dilution[node];
                 for family in &electrode.families {
                     family.substitute_local(b, k, solid - ionic, salt, 0.0);
                 }

@@ -38,7 +38,9 @@ impl CellModel {
             return Err(super::trouble(l.temperature, temperatures.kelvin, reason));
         }
         self.outside = 0;
-        let salt = &y[l.salt..l.ionic];
+        self.fill_pores(y)?;
+        self.electrolyte.concentrations(0, &y[l.salt..l.ionic], &mut self.salt);
+        let salt = self.salt.as_slice();
         let workspace = &mut self.workspace;
         self.electrolyte.evaluate(salt, temperatures, derivatives, workspace, l.salt)?;
         let salt = if salt.is_empty() { self.resting_salt.as_slice() } else { salt };
@@ -53,9 +55,33 @@ impl CellModel {
             sheet.evaluate(salt[0], temperatures, workspace, l.salt)?;
         }
         if let Some(averaged) = &mut self.averaged {
-            averaged.evaluate(&y[l.salt..l.ionic], temperatures, workspace, l.salt)?;
+            averaged.evaluate(&self.salt, temperatures, workspace, l.salt)?;
         }
         Ok(())
+    }
+
+    /// Salt concentrations at y.
+    pub(crate) fn salt_concentrations(&mut self, y: &[f64]) -> Result<Vec<f64>, Trouble> {
+        self.fill_pores(y)?;
+        let mut c = vec![0.0; self.line.len()];
+        self.electrolyte.concentrations(0, &y[self.layout.salt..self.layout.ionic], &mut c);
+        Ok(c)
+    }
+
+    /// Fills the pores of the negative electrode with the products of its side reactions, if that is asked for.
+    fn fill_pores(&mut self, y: &[f64]) -> Result<(), Trouble> {
+        if !self.pore_clogging {
+            return Ok(());
+        }
+        let electrode = &self.electrodes[0];
+        let volume = &self.line.layer_weights[0][..electrode.count];
+        let filled: Vec<f64> = (0..electrode.count)
+            .map(|k| electrode.families.iter().map(|f| f.product_volume(y, k)).sum::<f64>() / volume[k])
+            .collect();
+        self.electrolyte.fill_pores(&filled, volume).map_err(|k| {
+            let reason = "the pores of the negative electrode are full of the products of side reactions";
+            super::trouble(self.layout.salt + k, filled[k], reason)
+        })
     }
 
     /// F(y, y') of all unknowns but the integrals; see the module for the order. Charge and salt rows in
@@ -158,19 +184,20 @@ impl CellModel {
         let e = &self.electrolyte;
         let p = line.order;
         let thermal_voltage = self.temperatures(y).thermal_voltage();
+        let mut c = [0.0; MAX_NODES];
         let mut salt_gradient = [0.0; MAX_NODES];
         let mut potential_gradient = [0.0; MAX_NODES];
         let mut flux = [0.0; MAX_NODES];
         let mut current = [0.0; MAX_NODES];
         for element in &line.elements {
             let (start, end) = (element.start, element.start + p + 1);
-            let efficiency = e.efficiency[element.layer];
-            gradient(line, &y[l.salt + start..l.salt + end], element.scale, &mut salt_gradient);
+            e.concentrations(start, &y[l.salt + start..l.salt + end], &mut c);
+            gradient(line, &c[..=p], element.scale, &mut salt_gradient);
             gradient(line, &y[l.ionic + start..l.ionic + end], element.scale, &mut potential_gradient);
             for q in 0..=p {
                 let node = start + q;
-                let drive = potential_gradient[q]
-                    - thermal_voltage * e.chi[node] * salt_gradient[q] / y[l.salt + node];
+                let drive = potential_gradient[q] - thermal_voltage * e.chi[node] * salt_gradient[q] / c[q];
+                let efficiency = e.efficiency(element.layer, node);
                 current[q] = efficiency * e.kappa[node] * drive;
                 flux[q] = efficiency * FARADAY * e.d[node] * salt_gradient[q] + e.t[node] * current[q];
             }

@@ -4,7 +4,7 @@
 
 use super::family::Family;
 use crate::ageing::dual::{Dual, Real};
-use crate::ageing::{Local, SideReactions};
+use crate::ageing::{Local, Products, SideReactions};
 use crate::expression::FormulaWorkspace;
 use crate::property::Undefined;
 
@@ -208,10 +208,14 @@ impl SideBlock {
         currents.map(|(u, _)| y[self.start + u * count + k]).sum()
     }
 
-    /// Lithium in the products at node `k`, mol per m2 of particle surface.
-    pub(super) fn lithium(&self, y: &[f64], k: usize) -> f64 {
-        let position = |unknown| self.reactions.unknowns.iter().position(|u| *u == unknown).unwrap_or(0);
-        self.reactions.lithium(|unknown| y[self.start + position(unknown) * self.nodes.len() + k])
+    /// The products at node `k` per particle surface.
+    pub(super) fn products(&self, y: &[f64], k: usize) -> Products {
+        self.reactions.products(&self.values(y, k)[..self.reactions.unknowns.len()])
+    }
+
+    /// Volume of the products beyond the initial SEI at node `k` per particle surface, m.
+    pub(super) fn volume(&self, y: &[f64], k: usize) -> f64 {
+        self.reactions.volume(&self.values(y, k)[..self.reactions.unknowns.len()])
     }
 
     /// Adds the rows of node `k` to `out` and gives the film's voltage drop.
@@ -291,9 +295,7 @@ impl SideBlock {
                 continue;
             }
             node.factors[row][0] = gradient[3] - gradient[2] * response;
-            for u in 1..n {
-                node.factors[row][u] = gradient[3 + u];
-            }
+            node.factors[row][1..n].copy_from_slice(&gradient[4..n + 3]);
             if !unknown.is_current() {
                 node.factors[row][row] += leading.unwrap_or(0.0);
             }

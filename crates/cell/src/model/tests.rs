@@ -362,7 +362,7 @@ fn solid_and_ionic_current_add_up_at_every_face() {
         let side = |i: usize| {
             e.kappa[i] * (slope(l.ionic) - thermal_voltage * e.chi[i] * slope(l.salt) / y[l.salt + i])
         };
-        let ionic = -0.5 * e.efficiency[element.layer] * (side(a) + side(b));
+        let ionic = -0.5 * e.efficiency(element.layer, a) * (side(a) + side(b));
         let solid = if element.layer == 1 {
             0.0
         } else {
