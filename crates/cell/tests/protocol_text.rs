@@ -11,7 +11,9 @@ use std::sync::Arc;
 /// Files known to these tests: 2 min of a current, 1 min of a power.
 fn files(request: &DriveRequest) -> Result<DriveCycle, CellError> {
     let table = match request.name.as_str() {
-        "drive.csv" | "runs/my drive (2).csv" | "for" | "for.csv" => "t/s,I/A\n0,1\n60,2\n120,-1\n",
+        "drive.csv" | "runs/my drive (2).csv" | "for" | "for.csv" | "a;b{#}.csv" => {
+            "t/s,I/A\n0,1\n60,2\n120,-1\n"
+        }
         "power.csv" => "t/s,P/W\n0,10\n60,20\n",
         _ => return Err(CellError::Document(format!("no file {}", request.name))),
     };
@@ -438,6 +440,22 @@ fn hostile_texts_are_refused_quickly() {
 }
 
 #[test]
+fn protocols_are_written_as_people_write_them() {
+    let written = |text: &str| parse(text).unwrap().to_string();
+    for text in [
+        "Discharge at C/20 until 2.5 V\n",
+        "Charge at 0.3C for 2 hours or until 4.2 V or until 0.5 A.h (30 s period)\n",
+        "Hold at 4.2 V until C/50 or until 0.05 A\n",
+        "Rest for 1 minute or until dV/dt < 1e-6 V/s\n",
+        "Discharge at 2 W until voltage > 4 V or until current > 2C or until temperature > 333.15 K or until 2.5 V\n",
+        "Run \"a;b{#}.csv\" (A) scaled by -2 stepwise for 90 s or until formula (V < 3 + I)\n",
+        "repeat 3 times {\n    repeat 2 times {\n        Charge at 4 Ohm until 4 V then leave repeat\n    }\n    Rest for 1 hour\n}\n",
+    ] {
+        assert_eq!(written(text), text);
+    }
+}
+
+#[test]
 fn a_file_is_read_once_and_shared() {
     let mut asked = Vec::new();
     let text =
@@ -481,7 +499,8 @@ fn control() -> impl Strategy<Value = Control> {
         Just("runs/my drive (2).csv"),
         Just("power.csv"),
         Just("for"),
-        Just("for.csv")
+        Just("for.csv"),
+        Just("a;b{#}.csv"),
     ];
     let hold = prop_oneof![Just(Hold::Linear), Just(Hold::Step)];
     prop_oneof![
