@@ -36,7 +36,7 @@ struct Layout {
 
 impl DriveCycle {
     /// Reads a trace from a table: columns separated by tabs, semicolons or commas, a header that names them with
-    /// units ("Time [s]", "Current (A)", "I/mA", "Voltage / V"; without a unit SI is meant), lines that begin
+    /// units (`Time [s]`, `Current (A)`, `I/mA`, `Voltage / V`; without a unit SI is meant), lines that begin
     /// with `#`, `%` or `//` left out. A table of two columns without a header holds the time in s and
     /// `options.quantity` in A, C, W or V. The clock is set to 0 at the first sample. Two rows of one
     /// time are a jump.

@@ -1,7 +1,7 @@
 //! The protocol language: sentences as people write them, repeats, comments.
 //!
 //! ```text
-//! protocol  = { statement ( newline | ";" ) }          # begins a comment, up to the end of the line
+//! protocol  = { statement ( newline | ";" ) }
 //! statement = sentence | "repeat" number [ "times" ] "{" protocol "}"
 //! sentence  = control { clause } | pattern
 //! control   = ( "Discharge" | "Charge" ) "at" ( current | C-rate | power | resistance ) | "Hold at" voltage
@@ -11,7 +11,7 @@
 //! limit     = [ quantity ] [ "<" | ">" | "below" | "above" ] amount | "dV/dt <" slope | "formula (" condition ")"
 //! ```
 //!
-//! Words and units may be written in any case.
+//! `#` begins a comment, up to the end of the line. Words and units may be written in any case.
 
 mod clauses;
 mod cursor;
