@@ -48,8 +48,8 @@ pub use parameters::{
 };
 pub use property::{Activated, Hysteresis, OpenCircuitPotential, Property, Undefined};
 pub use protocol::{
-    Control, DischargeProtocol, DriveCycle, DriveQuantity, DriveSegment, Hold, Limit, PlacedStep, Protocol,
-    ProtocolItem, ProtocolSteps, Step, StepState,
+    Control, CsvOptions, DischargeProtocol, DriveCycle, DriveQuantity, DriveRequest, DriveSegment, Hold,
+    Limit, PlacedStep, Protocol, ProtocolItem, ProtocolSteps, Step, StepState,
 };
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{

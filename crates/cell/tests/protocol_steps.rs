@@ -199,6 +199,23 @@ fn runs_end_steps_by_charge_condition_slope_and_longest_duration() {
     assert!(ends.iter().map(|e| e.warning().is_some()).eq([false, false, false, false, false, true]));
 }
 
+/// Charge limits count from the start of their step, whatever was drawn before, and without `leaves_repeat` a
+/// repeat goes on.
+#[test]
+fn charge_is_counted_from_the_start_of_each_step() {
+    let p = ParameterSet::marquis2019().unwrap();
+    let charge = 0.05 * p.nominal_capacity_ah;
+    let steps = [1.0, -0.5]
+        .map(|rate| Step::new(Control::CRate(rate)).until(Limit::ChargeAbove { ampere_hours: charge }));
+    let solution = solve(&p, &Protocol::cycles(3, steps.to_vec()), &DfnOptions::default(), &[]).unwrap();
+    assert_eq!(solution.steps.len(), 6);
+    for (index, step) in solution.steps.iter().enumerate() {
+        let wanted = if index % 2 == 0 { charge } else { -charge };
+        assert!((step.charge_ah - wanted).abs() < 1e-7, "{index}: {}", step.charge_ah);
+        assert_eq!((step.end_reason, step.cycle), (EndReason::Charge, index / 2));
+    }
+}
+
 /// The slope that ends a rest is that of the voltage told at the outputs.
 #[test]
 fn the_slope_that_ends_a_rest_is_that_of_the_voltage() {

@@ -50,7 +50,9 @@ impl Condition {
     /// # Errors
     /// [`CellError::Formula`] with the column of the first fault.
     pub fn parse(text: &str) -> Result<Self, CellError> {
-        let text = text.trim();
+        // Line ends count as spaces, so that the text fits into one line of a protocol.
+        let joined = text.trim().replace(|c: char| c.is_whitespace(), " ");
+        let text = joined.as_str();
         let read = |part: &str| parser::parse(part, &CONDITION_VARIABLES);
         let Some(sign) = text.find(['<', '>']) else {
             return Ok(Self { text: text.to_owned(), upper: read(text)?, lower: None });

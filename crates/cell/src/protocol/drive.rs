@@ -13,7 +13,7 @@ const LEAST_INTERVAL: f64 = 1e-6;
 const LONGEST_NAME: usize = 4096;
 
 /// What a trace prescribes. Discharge is positive.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum DriveQuantity {
     /// Current, A.
     Current,
@@ -48,7 +48,7 @@ impl DriveQuantity {
 }
 
 /// What a trace does between its samples.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub enum Hold {
     /// Straight lines from sample to sample.
     #[default]
@@ -141,12 +141,7 @@ impl DriveCycle {
     ) -> Result<Self, CellError> {
         let fault =
             |message: String| CellError::Trace { name: name.chars().take(120).collect(), line: 0, message };
-        if name.is_empty() || name.len() > LONGEST_NAME || name.contains(|c: char| c == '"' || c.is_control())
-        {
-            return Err(fault(format!(
-                "its name must have 1 to {LONGEST_NAME} bytes without quotes and control characters"
-            )));
-        }
+        check_name(name)?;
         if times_s.len() != values.len() {
             return Err(fault(format!("{} times and {} values", times_s.len(), values.len())));
         }
@@ -159,6 +154,16 @@ impl DriveCycle {
         check_times(&times_s)
             .map_err(|(index, message)| fault(format!("sample {}: {message}", index + 1)))?;
         Ok(Self { name: name.to_owned(), quantity, hold, times_s, values })
+    }
+
+    /// The same samples under another name.
+    ///
+    /// # Errors
+    /// [`CellError::Trace`] for names that [`Self::new`] refuses.
+    pub fn named(mut self, name: &str) -> Result<Self, CellError> {
+        check_name(name)?;
+        name.clone_into(&mut self.name);
+        Ok(self)
     }
 
     /// Name.
@@ -238,7 +243,20 @@ impl DriveCycle {
     }
 }
 
-/// The first sample whose time does not fit, and why.
+fn check_name(name: &str) -> Result<(), CellError> {
+    if name.is_empty() || name.len() > LONGEST_NAME || name.contains(|c: char| c == '"' || c.is_control()) {
+        return Err(CellError::Trace {
+            name: name.chars().take(120).collect(),
+            line: 0,
+            message: format!(
+                "its name must have 1 to {LONGEST_NAME} bytes without quotes and control characters"
+            ),
+        });
+    }
+    Ok(())
+}
+
+/// The first sample whose time does not fit, and why; fewer than two samples are not judged.
 pub(super) fn check_times(times: &[f64]) -> Result<(), (usize, String)> {
     if let Some(index) = times.iter().position(|t| !t.is_finite()) {
         return Err((index, format!("time {} is not finite", times[index])));
@@ -260,9 +278,9 @@ pub(super) fn check_times(times: &[f64]) -> Result<(), (usize, String)> {
             return Err((index, format!("{interval:e} s after the one before; at least 1e-6 s are needed")));
         }
     }
-    match times.last() {
-        Some(end) if *end > LONGEST => Err((times.len() - 1, format!("{end} s exceed {LONGEST:e} s"))),
-        Some(end) if *end > 0.0 => Ok(()),
-        _ => Err((0, "the trace has no duration".to_owned())),
+    match times {
+        [_, .., end] if *end > LONGEST => Err((times.len() - 1, format!("{end} s exceed {LONGEST:e} s"))),
+        [_, .., end] if *end == 0.0 => Err((0, "the trace has no duration".to_owned())),
+        _ => Ok(()),
     }
 }

@@ -1,13 +1,17 @@
 //! What is done to a cell: steps, one after the other or repeated.
 
+mod csv;
 mod drive;
 mod step;
+mod text;
 
 use crate::error::CellError;
 use serde::{Deserialize, Serialize};
 
+pub use csv::CsvOptions;
 pub use drive::{DriveCycle, DriveQuantity, DriveSegment, Hold};
 pub use step::{Control, Limit, Step, StepState};
+pub use text::DriveRequest;
 
 /// Most steps of a run, repetitions counted.
 const MOST_STEPS: usize = 1_000_000;
