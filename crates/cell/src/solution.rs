@@ -28,6 +28,8 @@ pub enum EndReason {
     VoltageSlope,
     /// A condition of the protocol was met.
     Condition,
+    /// The solver could not go on; the error tells why.
+    Failure,
     /// A surface stoichiometry of the negative electrode reached the limit set in the options.
     NegativeStoichiometry,
     /// A surface stoichiometry of the positive electrode reached the limit set in the options.

@@ -3,9 +3,9 @@
 use super::{CellModel, ControlRow};
 use crate::ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
+use crate::options::{DfnOptions, ModelKind, Thermal};
 use crate::parameters::{Kinetics, LithiumMetal, NegativeElectrode, ParameterSet, RadiusDistribution};
 use crate::property::{Activated, Property};
-use crate::solve::{DfnOptions, ModelKind, Thermal};
 use crate::solver::bdf::DaeSystem;
 use proptest::prelude::*;
 
