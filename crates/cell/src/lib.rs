@@ -18,6 +18,7 @@
 //! # Ok::<(), scalade_cell::CellError>(())
 //! ```
 
+mod accuracy;
 mod ageing;
 mod balance;
 mod bpx;
@@ -36,12 +37,13 @@ mod solution;
 mod solver;
 mod table;
 
+pub use accuracy::{Estimated, solve_to_tolerance};
 pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 pub use balance::VoltageWindow;
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
 pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
-pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
+pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
 pub use options::{DfnOptions, ModelKind, Thermal};
 pub use parameters::{
     ActiveMaterial, BundledSet, CellDocument, CellSource, Electrode, Electrolyte, Kinetics, LithiumMetal,

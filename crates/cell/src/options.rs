@@ -48,6 +48,8 @@ pub struct DfnOptions {
     pub max_steps: usize,
     /// A step ends when a surface stoichiometry comes this close to 0 or 1.
     pub stoichiometry_margin: f64,
+    /// Whether voltage and current are also kept at the end of every time step.
+    pub record_every_step: bool,
     /// Times at which profiles are kept, s.
     pub profile_times_s: Vec<f64>,
     /// Whether to integrate the dissipation inside the particles and the change of free energy (costs time;
@@ -66,6 +68,7 @@ impl Default for DfnOptions {
             thermal: Thermal::Isothermal,
             max_steps: 100_000,
             stoichiometry_margin: 1e-6,
+            record_every_step: false,
             profile_times_s: Vec::new(),
             audit_heat_of_mixing: false,
         }

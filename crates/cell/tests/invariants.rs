@@ -253,7 +253,7 @@ fn voltage_error_falls_at_the_design_order() {
     let radial = |elements: usize| {
         let mut mesh = thickness(6, 6);
         for electrode in [&mut mesh.negative, &mut mesh.positive] {
-            electrode.particle = scalade_cell::ParticleMeshOptions { elements, order: 1 };
+            electrode.particle = scalade_cell::ParticleMeshOptions::even(elements, 1);
         }
         mesh
     };
@@ -274,7 +274,7 @@ fn nonlinear_diffusion_agrees_between_schemes() {
     let spectral = solve(&p, &protocol, &options, &times).unwrap();
     let finite = |elements: usize| {
         let mut options = tight();
-        options.mesh.positive.particle = scalade_cell::ParticleMeshOptions { elements, order: 1 };
+        options.mesh.positive.particle = scalade_cell::ParticleMeshOptions::even(elements, 1);
         solve(&p, &protocol, &options, &times).unwrap()
     };
     let (coarse, fine) = (finite(40), finite(80));

@@ -10,8 +10,7 @@ use crate::solver::bdf::DaeSystem;
 use proptest::prelude::*;
 
 fn options(order: usize, thermal: Thermal) -> DfnOptions {
-    let electrode =
-        |elements| ElectrodeMeshOptions { elements, particle: ParticleMeshOptions { elements: 2, order: 2 } };
+    let electrode = |elements| ElectrodeMeshOptions { elements, particle: ParticleMeshOptions::even(2, 2) };
     let mesh = MeshOptions { order, negative: electrode(2), separator_elements: 1, positive: electrode(1) };
     DfnOptions { mesh, thermal, ..DfnOptions::default() }
 }

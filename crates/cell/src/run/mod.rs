@@ -1,6 +1,7 @@
 //! Runs a protocol.
 
 mod limits;
+mod probes;
 mod record;
 
 use crate::error::CellError;
@@ -14,6 +15,8 @@ use crate::solution::{
 use crate::solver::Integrators;
 use crate::solver::bdf::DaeSystem;
 use limits::Cause;
+
+pub(crate) use probes::Probes;
 
 /// Solves `protocol` for a cell that starts at rest, and gives voltage, current, temperature and charge at
 /// `output_times` (s, not decreasing; those beyond the end of the run are left out) with audits of
@@ -42,11 +45,25 @@ pub fn solve_or_partial(
     options: &DfnOptions,
     output_times: &[f64],
 ) -> Result<Outcome, CellError> {
+    Ok(run_with_probes(parameters, protocol, options, output_times, Probes::none())?.0)
+}
+
+/// The same with the voltages that `probes` asks for, and the number of unknowns. A run that is probed ends after
+/// the probed steps.
+pub(crate) fn run_with_probes(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+    probes: Probes,
+) -> Result<(Outcome, Probes, usize), CellError> {
     options.validate()?;
     protocol.validate()?;
     check_times("output times [s]", output_times)?;
     let model = CellModel::new(parameters, options)?;
+    let states = model.layout.integrals;
     let mut run = Run::new(parameters, model, options, output_times);
+    run.probes = probes;
     let mut steps = protocol.steps();
     let mut failure = None;
     while let Some(placed) = steps.next() {
@@ -58,8 +75,12 @@ pub fn solve_or_partial(
                 break;
             }
         }
+        if run.probes.complete(run.solution.steps.len()) {
+            break;
+        }
     }
-    Ok(Outcome { solution: run.finish(), failure })
+    let probes = std::mem::take(&mut run.probes);
+    Ok((Outcome { solution: run.finish(), failure }, probes, states))
 }
 
 /// How a run went: all of it, or what there is up to a failure.
@@ -98,6 +119,10 @@ struct Run<'a> {
     starts: Vec<ElectrodeStart>,
     start_salt: f64,
     start_temperature: f64,
+    /// Times since the start of the step at which its period falls: the next, and their distance.
+    next_period: f64,
+    period: f64,
+    probes: Probes,
     solution: DfnSolution,
 }
 
@@ -153,6 +178,9 @@ impl<'a> Run<'a> {
             starts,
             start_salt: model.salt(&y),
             start_temperature: parameters.initial_temperature_k,
+            next_period: f64::INFINITY,
+            period: f64::INFINITY,
+            probes: Probes::none(),
             solution,
             y,
             model,
@@ -202,11 +230,15 @@ impl<'a> Run<'a> {
         let integrals = self.model.layout.integrals;
         let before = [self.y[integrals + integral::CHARGE], self.y[integrals + integral::ENERGY]];
         self.step_start = (start, before[0]);
+        (self.next_period, self.period) =
+            step.period_s.map_or((f64::INFINITY, f64::INFINITY), |period| (0.0, period));
+        self.probes.begin(self.solution.steps.len());
         let outcome = match &step.control {
             Control::Profile { cycle, factor } => self.follow(step, cycle, *factor, stop),
             _ => self.hold_until(step, stop),
         };
         self.audit(&self.y.clone());
+        self.record_end(step);
         let at_end = if asked_for { EndReason::TimeLimit } else { EndReason::LongestDuration };
         let reason = match &outcome {
             Ok(cause) => cause.map_or(at_end, |cause| cause.end_reason(step)),
@@ -289,6 +321,9 @@ impl<'a> Run<'a> {
             if let Err(failure) = self.integrators.advance(&mut self.model, stop) {
                 self.integrators.copy_last_accepted(&mut self.y);
                 self.time = self.integrators.time();
+                if let Some(cause) = self.exhausted() {
+                    return Ok(Some(cause));
+                }
                 let (variable, node) = self.model.describe(failure.trouble.unknown);
                 return Err(CellError::TimeStep {
                     reason: failure.trouble.reason,
@@ -313,6 +348,7 @@ impl<'a> Run<'a> {
                 return Ok(Some(cause));
             }
             self.record_until(time);
+            self.record_time_step(time);
             self.time = time.min(stop);
             self.y.copy_from_slice(self.integrators.state());
             if time >= stop {

@@ -2,43 +2,86 @@
 
 use super::Run;
 use crate::model::integral;
+use crate::protocol::Step;
 use crate::solution::{DfnSolution, EnergyBalance, Profile, StoichiometryRange, WorkCounters};
 
 impl Run<'_> {
-    /// Outputs and profiles that fall on the start of a step.
+    /// Outputs and profiles that fall on the start of a step, or of a piece of it.
     pub(super) fn record_start(&mut self) {
         let y = std::mem::take(&mut self.y);
-        while self.next_output < self.output_times.len() && self.output_times[self.next_output] <= self.time {
-            self.push_output(self.output_times[self.next_output], &y);
-            self.next_output += 1;
+        while let Some(time) = self.due_output(self.time) {
+            self.push_output(time, &y);
         }
-        while self.next_profile < self.options.profile_times_s.len()
-            && self.options.profile_times_s[self.next_profile] <= self.time
-        {
-            self.push_profile(self.options.profile_times_s[self.next_profile], &y);
-            self.next_profile += 1;
+        if self.options.record_every_step && self.solution.time_s.last() != Some(&self.time) {
+            self.push_output(self.time, &y);
+        }
+        while let Some(time) = self.due_profile(self.time) {
+            self.push_profile(time, &y);
         }
         self.y = y;
     }
 
-    /// Outputs and profiles up to `end` within the last time step.
+    /// Outputs, profiles and probes up to `end` within the last time step.
     pub(super) fn record_until(&mut self, end: f64) {
         let mut y = std::mem::take(&mut self.scratch);
-        while self.next_output < self.output_times.len() && self.output_times[self.next_output] <= end {
-            let time = self.output_times[self.next_output];
+        while let Some(time) = self.due_output(end) {
             self.integrators.interpolate(time, &mut y);
             self.push_output(time, &y);
-            self.next_output += 1;
         }
-        while self.next_profile < self.options.profile_times_s.len()
-            && self.options.profile_times_s[self.next_profile] <= end
-        {
-            let time = self.options.profile_times_s[self.next_profile];
+        while let Some(time) = self.due_profile(end) {
             self.integrators.interpolate(time, &mut y);
             self.push_profile(time, &y);
-            self.next_profile += 1;
+        }
+        let (step, start) = (self.solution.steps.len(), self.step_start.0);
+        while let Some(local) = self.probes.due(step, end - start) {
+            self.integrators.interpolate(start + local, &mut y);
+            self.probes.keep(step, y[self.model.layout.voltage]);
         }
         self.scratch = y;
+    }
+
+    /// The state at the end of a time step, at `time`.
+    pub(super) fn record_time_step(&mut self, time: f64) {
+        let y = std::mem::take(self.integrators.state());
+        let step = self.solution.steps.len();
+        self.probes.offer(step, time - self.step_start.0, y[self.model.layout.voltage]);
+        if self.options.record_every_step {
+            self.push_output(time, &y);
+        }
+        *self.integrators.state() = y;
+    }
+
+    /// The state at the end of a protocol step.
+    pub(super) fn record_end(&mut self, step: &Step) {
+        self.probes.end(self.solution.steps.len(), self.time - self.step_start.0);
+        let wanted = self.options.record_every_step || step.period_s.is_some();
+        if wanted && self.solution.time_s.last().is_none_or(|last| *last < self.time) {
+            let y = std::mem::take(&mut self.y);
+            self.push_output(self.time, &y);
+            self.y = y;
+        }
+    }
+
+    /// Next output time up to `end`: of the list asked for, or of the step's period.
+    fn due_output(&mut self, end: f64) -> Option<f64> {
+        let listed = self.output_times.get(self.next_output).copied().unwrap_or(f64::INFINITY);
+        let periodic = self.step_start.0 + self.next_period;
+        if listed.min(periodic) > end || listed.min(periodic) == f64::INFINITY {
+            return None;
+        }
+        if listed <= periodic {
+            self.next_output += 1;
+        }
+        if periodic <= listed {
+            self.next_period += self.period;
+        }
+        Some(listed.min(periodic))
+    }
+
+    fn due_profile(&mut self, end: f64) -> Option<f64> {
+        let time = self.options.profile_times_s.get(self.next_profile).copied().filter(|t| *t <= end)?;
+        self.next_profile += 1;
+        Some(time)
     }
 
     fn push_output(&mut self, time: f64, y: &[f64]) {
