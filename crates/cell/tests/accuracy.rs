@@ -53,14 +53,6 @@ fn fronts_are_found_and_resolved() {
     let protocol = Protocol::discharge(3.0, 2.5);
     let run = solve_to_tolerance(&p, &protocol, &DfnOptions::default(), &[200.0, 400.0], 1e-4).unwrap();
     assert!(run.outcome.failure.is_none() && !run.not_reached, "{:?}", run.outcome.failure);
-    println!(
-        "{:?} {:?} {} {} {:?}",
-        run.outcome.solution.voltage_v,
-        run.voltage_error_v,
-        run.states,
-        run.outcome.solution.end_time_s,
-        run.options.mesh
-    );
     let mut fine = run.options.clone();
     for electrode in [&mut fine.mesh.negative, &mut fine.mesh.positive] {
         electrode.elements *= 2;
