@@ -34,6 +34,10 @@ mod solver;
 mod table;
 
 pub use balance::VoltageWindow;
+pub use bpx::{
+    BpxDegradation, BpxDiagnostic, BpxDocument, BpxExport, BpxHeader, BpxModel, BpxOptions, BpxValidation,
+    RateConvention, Severity, check_bpx,
+};
 pub use error::CellError;
 pub use expression::{Formula, FormulaWorkspace};
 pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};

@@ -8,6 +8,9 @@
 
 mod parser;
 mod tape;
+mod translate;
+
+pub(crate) use translate::Dialect;
 
 pub use tape::{Formula, FormulaWorkspace};
 
@@ -22,4 +25,16 @@ pub enum Variable {
     ParticleConcentration,
     /// Temperature, K.
     Temperature,
+}
+
+impl Variable {
+    /// The name in formulas.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::X => "x",
+            Self::ElectrolyteConcentration => "c_e",
+            Self::ParticleConcentration => "c_s",
+            Self::Temperature => "T",
+        }
+    }
 }
