@@ -27,6 +27,7 @@ mod model;
 mod parameters;
 mod property;
 mod protocol;
+mod pybamm;
 mod single_particle;
 mod solution;
 mod solve;
@@ -48,6 +49,7 @@ pub use parameters::{
 };
 pub use property::{Activated, Hysteresis, OpenCircuitPotential, Property, Undefined};
 pub use protocol::{Control, DischargeProtocol, Protocol, Step, StepLimits};
+pub use pybamm::PybammExport;
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
     DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange, WorkCounters,

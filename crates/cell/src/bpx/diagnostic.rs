@@ -45,7 +45,7 @@ impl fmt::Display for BpxDiagnostic {
 
 /// Findings as they are gathered.
 #[derive(Debug, Default)]
-pub(super) struct Findings {
+pub(crate) struct Findings {
     list: Vec<BpxDiagnostic>,
     more: usize,
     errors: usize,
@@ -61,7 +61,7 @@ impl Findings {
         }
     }
 
-    pub(super) fn error(
+    pub(crate) fn error(
         &mut self,
         name: &'static str,
         path: &str,
@@ -71,7 +71,7 @@ impl Findings {
         self.add(Severity::Error, name, path, message.into(), advice.into());
     }
 
-    pub(super) fn warning(
+    pub(crate) fn warning(
         &mut self,
         name: &'static str,
         path: &str,
@@ -81,12 +81,12 @@ impl Findings {
         self.add(Severity::Warning, name, path, message.into(), advice.into());
     }
 
-    pub(super) fn errors(&self) -> usize {
+    pub(crate) fn errors(&self) -> usize {
         self.errors
     }
 
     /// The findings, errors first, otherwise in the order in which they were made.
-    pub(super) fn finish(mut self) -> Vec<BpxDiagnostic> {
+    pub(crate) fn finish(mut self) -> Vec<BpxDiagnostic> {
         self.list.sort_by_key(|d| std::cmp::Reverse(d.severity));
         if self.more > 0 {
             self.list.push(BpxDiagnostic {

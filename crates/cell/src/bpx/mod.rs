@@ -24,6 +24,7 @@ use crate::parameters::ParameterSet;
 use serde::Serialize;
 use tree::Node;
 
+pub(crate) use diagnostic::Findings;
 pub use diagnostic::{BpxDiagnostic, Severity};
 pub use write::BpxExport;
 

@@ -150,7 +150,7 @@ fn header(section: &Section<'_>, findings: &mut Findings) -> Option<BpxHeader> {
     }
     let model = section.text("Model", findings);
     let Some(model) = model else {
-        if section.get("Model").is_none() {
+        if matches!(section.get("Model"), None | Some(Node::Null)) {
             findings.error(
                 "missing-key",
                 &section.path,
