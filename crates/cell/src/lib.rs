@@ -31,6 +31,7 @@ mod options;
 mod parameters;
 mod property;
 mod protocol;
+mod pybamm;
 mod run;
 mod single_particle;
 mod solution;
@@ -40,6 +41,10 @@ mod table;
 pub use accuracy::{Estimated, solve_to_tolerance};
 pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 pub use balance::VoltageWindow;
+pub use bpx::{
+    BpxDegradation, BpxDiagnostic, BpxDocument, BpxExport, BpxHeader, BpxModel, BpxOptions, BpxValidation,
+    RateConvention, Severity, check_bpx,
+};
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
 pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
@@ -55,6 +60,7 @@ pub use protocol::{
     Control, CsvOptions, DischargeProtocol, DriveCycle, DriveQuantity, DriveRequest, DriveSegment, Hold,
     Limit, PlacedStep, Protocol, ProtocolItem, ProtocolSteps, Step, StepState,
 };
+pub use pybamm::PybammExport;
 pub use run::{Outcome, solve, solve_or_partial};
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{

@@ -388,6 +388,12 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Parameter files of cells: check and convert BPX files, list bundled sets.
+    Bpx {
+        /// What to do.
+        #[command(subcommand)]
+        action: crate::bpx::Action,
+    },
     /// Discharge a cell with the Doyle-Fuller-Newman model.
     Cell {
         /// Parameter set: marquis2019, chen2020, prada2013, ai2020, mohtat2020, okane2022, ecker2015, xu2019 or chen2020_composite.
@@ -779,6 +785,7 @@ impl Command {
             | Self::Enumerate { common, .. }
             | Self::Sqs { common, .. }
             | Self::Cell { common, .. } => common,
+            Self::Bpx { action } => action.common(),
         }
     }
 }

@@ -79,6 +79,7 @@ pub fn run(command: Command) -> Result<Output, Failure> {
         }
         Command::Selftest { .. } => selftest(),
         Command::Enumerate { enumeration, .. } => enumerate(enumeration),
+        Command::Bpx { action } => crate::bpx::run(&action),
         rung => run_rung(rung),
     }
 }
