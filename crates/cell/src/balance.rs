@@ -273,8 +273,8 @@ impl ParameterSet {
         let samples = SAMPLES[usize::from(blends)];
         let mut best: Option<f64> = None;
         let mut before: Option<(f64, f64)> = None;
-        for i in 1..samples {
-            let charge = low + (high - low) * i as f64 / samples as f64;
+        for share in shares(samples) {
+            let charge = low + (high - low) * share;
             let now = miss(charge).map(|m| (charge, m));
             if let (Some((a, u)), Some((b, v))) = (before, now)
                 && (u == 0.0 || u * v < 0.0)
@@ -292,6 +292,15 @@ impl ParameterSet {
             requirement: "is not reached by any state of this cell with the lithium it holds".to_owned(),
         })
     }
+}
+
+/// Shares of a range between its ends, evenly, and in tenths towards each end, where potentials are steep.
+fn shares(samples: usize) -> Vec<f64> {
+    let ends: Vec<f64> = (4..=8).rev().map(|k| 0.1_f64.powi(k)).collect();
+    let middle = (1..samples).map(|i| i as f64 / samples as f64);
+    let mut out: Vec<f64> = ends.iter().copied().chain(middle).collect();
+    out.extend(ends.iter().rev().map(|e| 1.0 - e));
+    out
 }
 
 /// Root of `miss` between `a` and `b`, where `at_a` is its value at `a`.

@@ -372,6 +372,20 @@ fn what_is_no_bpx_is_refused() {
     assert!(ParameterSet::from_bpx(&NMC.replacen("4.2,", "1e999,", 1)).is_err());
 }
 
+#[test]
+fn a_flood_of_mistakes_is_cut_short() {
+    let mut document = new_version();
+    let cell = document["Parameterisation"]["Cell"].as_object_mut().unwrap();
+    for i in 0..50_000 {
+        cell.insert(format!("Electrode area [m2] number {i}"), json!(i));
+    }
+    let findings = check(&document);
+    assert_eq!(findings.len(), 501);
+    let last = findings.last().unwrap();
+    assert_eq!(last.name, "more-findings");
+    assert!(last.message.starts_with("49500 "), "{last}");
+}
+
 fn leaves(value: &Value, at: &str, out: &mut Vec<String>) {
     out.push(at.to_owned());
     let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");

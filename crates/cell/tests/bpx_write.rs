@@ -86,8 +86,30 @@ fn bundled_sets_are_written_where_the_format_can_say_them() {
         assert_eq!(liquid(&set), liquid(&again), "{name}");
         let heat = |s: &ParameterSet| s.thermal.as_ref().map(|t| t.volumetric_heat_capacity);
         assert_eq!(heat(&set), heat(&again));
+        let solid = |s: &ParameterSet| s.positive.conductivity_s_per_m * s.positive.solid_efficiency;
+        assert_eq!(solid(&set), solid(&again));
         assert_eq!(again.positive.double_layer_capacitance, 0.2);
     }
+}
+
+#[test]
+fn a_blend_is_written_where_its_materials_have_one_state_of_charge() {
+    let set = ParameterSet::bundled("Chen2020_composite").unwrap();
+    // Between full and empty each material takes its own way.
+    let half = set.started_at_state_of_charge(0.5).unwrap();
+    assert_eq!(names(half.to_bpx().unwrap_err()), ["not-expressible /initial_concentration"]);
+    let full = set.started_at_state_of_charge(1.0).unwrap();
+    let again = ParameterSet::from_bpx(&full.to_bpx().unwrap().text).unwrap();
+    let silicon = |s: &ParameterSet| s.negative.porous().unwrap().blended[0].clone();
+    assert_eq!(silicon(&again).name, "silicon");
+    assert_eq!(silicon(&again).hysteresis, silicon(&full).hysteresis);
+    let empty = silicon(&again).window.unwrap().empty;
+    assert!(empty > 0.0 && empty < 0.02, "{empty}");
+    let volts = |s: &ParameterSet| {
+        let negative = s.negative.porous().unwrap();
+        s.open_circuit_voltage(negative.initial_content(), s.positive.initial_content()).unwrap()
+    };
+    assert!((volts(&again) - 4.2).abs() < 1e-6, "{}", volts(&again));
 }
 
 #[test]
@@ -218,4 +240,17 @@ proptest! {
         let third = ParameterSet::from_json(&scalade_cell::CellDocument::new(first.clone()).to_json().unwrap());
         prop_assert_eq!(first, third.unwrap());
     }
+}
+
+#[test]
+fn data_of_heat_are_kept_also_where_they_are_not_complete() {
+    let mut document: Value = serde_json::from_str(FILES[0]).unwrap();
+    document["Parameterisation"]["Cell"].as_object_mut().unwrap().remove("Volume [m3]");
+    document["Parameterisation"]["Cell"]["Ambient temperature [K]"] = json!(285.0);
+    let read = BpxDocument::read(&document.to_string()).unwrap();
+    assert!(read.parameters.thermal.is_none());
+    let written: Value = serde_json::from_str(&read.to_bpx().unwrap().text).unwrap();
+    assert_eq!(written["State"]["Thermal environment"]["Ambient temperature [K]"], 285);
+    assert_eq!(written["Parameterisation"]["Cell"]["Density [kg.m-3]"], 1847);
+    assert_eq!(written["Parameterisation"]["Cell"].get("Volume [m3]"), None);
 }

@@ -81,6 +81,11 @@ impl Findings {
         self.add(Severity::Warning, name, path, message.into(), advice.into());
     }
 
+    /// Whether further findings are only counted, so that advice on them is wasted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.list.len() >= MOST
+    }
+
     pub(crate) fn errors(&self) -> usize {
         self.errors
     }

@@ -138,6 +138,9 @@ impl<'a> Section<'a> {
         findings: &mut Findings,
     ) {
         let path = self.at(name);
+        if findings.is_full() {
+            return findings.error("unknown-key", &path, "is not a key of this section", "");
+        }
         let bare = |key: &str| key.split(" [").next().unwrap_or(key).trim().to_lowercase();
         if let Some((_, place)) = elsewhere.iter().find(|(key, _)| *key == name) {
             findings.error("moved-key", &path, "does not belong here", format!("it belongs to {place}"));
