@@ -61,7 +61,7 @@ pub use protocol::{
     Limit, PlacedStep, Protocol, ProtocolItem, ProtocolSteps, Step, StepState,
 };
 pub use pybamm::PybammExport;
-pub use run::{Outcome, solve, solve_or_partial};
+pub use run::{Outcome, solve, solve_counting, solve_or_partial};
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
     AgeingState, DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange,

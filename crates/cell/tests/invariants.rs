@@ -141,6 +141,7 @@ fn heat_split_adds_up_to_the_temperature_rise() {
         let protocol = Protocol::sequence(vec![Step::lasting(Control::CRate(1.0), 3000.0)]);
         let solution = solve(&adiabatic, &protocol, &options, &[]).unwrap();
         let e = &solution.energy;
+        assert!(e.residual_j.abs() < 1e-9 * e.electrical_j, "{e:?}");
         let heat = e.ohmic_solid_j + e.ohmic_electrolyte_j + e.reaction_j + e.reversible_j;
         assert!(solution.end_temperature_k > p.initial_temperature_k + 0.5);
         assert!((heat / e.stored_heat_j - 1.0).abs() < 1e-6, "{heat} against {e:?}");

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod bpx;
+mod cell;
 mod commands;
 mod output;
 mod progress;

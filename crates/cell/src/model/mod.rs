@@ -51,8 +51,10 @@ pub(crate) mod integral {
     pub(crate) const REVERSIBLE: usize = 5;
     /// Dissipation by diffusion inside the particles (heat of mixing), J/m2; 0 unless asked for.
     pub(crate) const MIXING: usize = 6;
+    /// Work of the interfacial currents at the equilibrium potentials of the surfaces, J/m2.
+    pub(crate) const SURFACE: usize = 7;
     /// Number of integrals.
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 8;
 }
 
 /// The row that closes the system, per area.

@@ -48,6 +48,20 @@ pub fn solve_or_partial(
     Ok(run_with_probes(parameters, protocol, options, output_times, Probes::none())?.0)
 }
 
+/// As [`solve_or_partial`], with the number of the model's unknowns.
+///
+/// # Errors
+/// Parameters, options and protocols that make no sense.
+pub fn solve_counting(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+) -> Result<(Outcome, usize), CellError> {
+    let (outcome, _, states) = run_with_probes(parameters, protocol, options, output_times, Probes::none())?;
+    Ok((outcome, states))
+}
+
 /// The same with the voltages that `probes` asks for, and the number of unknowns. A run that is probed ends after
 /// the probed steps.
 pub(crate) fn run_with_probes(

@@ -182,6 +182,13 @@ impl Run<'_> {
             reversible_j: sums[integral::REVERSIBLE] * area,
             mixing_j: sums[integral::MIXING] * area,
             free_energy_change_j: 0.0,
+            surface_work_j: sums[integral::SURFACE] * area,
+            residual_j: (sums[integral::ENERGY]
+                + sums[integral::OHMIC_SOLID]
+                + sums[integral::OHMIC_ELECTROLYTE]
+                + sums[integral::REACTION]
+                + sums[integral::SURFACE])
+                * area,
             cooling_j: if self.model.thermal.is_some() { (heat - stored) * area } else { 0.0 },
             stored_heat_j: stored * area,
         };
