@@ -38,7 +38,7 @@ mod solution;
 mod solver;
 mod table;
 
-pub use accuracy::{Estimated, solve_to_tolerance};
+pub use accuracy::{Estimated, solve_to_tolerance, solve_to_tolerance_watched};
 pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 pub use balance::VoltageWindow;
 pub use bpx::{
@@ -61,7 +61,9 @@ pub use protocol::{
     Limit, PlacedStep, Protocol, ProtocolItem, ProtocolSteps, Step, StepState,
 };
 pub use pybamm::PybammExport;
-pub use run::{Outcome, solve, solve_counting, solve_or_partial};
+pub use run::{
+    Checkpoint, Outcome, Record, Unwatched, Watch, solve, solve_counting, solve_or_partial, solve_watched,
+};
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
     AgeingState, DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange,
