@@ -55,24 +55,27 @@ fn write_object(out: &mut String, map: &Map<String, Value>, indent: usize) {
         lists = rest;
         let columns = together
             .into_iter()
-            .map(|(name, items)| Column {
-                name: name.to_string(),
-                cells: items.iter().map(|i| cell(i).unwrap_or_default()).collect(),
+            .map(|(name, items)| {
+                let cells = items.iter().map(|i| cell(i).unwrap_or_default()).collect();
+                Column::new(name.to_string(), cells)
             })
             .collect();
         write_table(out, columns, indent, false);
     }
 }
 
-/// A column of a table.
+/// A column of a table, and the width of its widest cell.
 struct Column {
     name: String,
     cells: Vec<String>,
+    width: usize,
 }
 
 impl Column {
-    fn width(&self) -> usize {
-        self.cells.iter().map(|c| c.chars().count()).max().unwrap_or(0).max(self.name.chars().count())
+    fn new(name: String, cells: Vec<String>) -> Self {
+        let widest = cells.iter().map(|c| c.chars().count()).max().unwrap_or(0);
+        let width = widest.max(name.chars().count());
+        Self { name, cells, width }
     }
 }
 
@@ -88,7 +91,7 @@ fn write_rows(out: &mut String, rows: &[&Map<String, Value>], indent: usize) {
             Some(cells) if rows.len() > 2 && cells.windows(2).all(|w| w[0] == w[1]) => {
                 common.push(format!("{key} {}", cells[0]));
             }
-            Some(cells) => columns.push(Column { name: key.clone(), cells }),
+            Some(cells) => columns.push(Column::new(key.clone(), cells)),
             None => nested.push(key),
         }
     }
@@ -110,7 +113,7 @@ fn write_rows(out: &mut String, rows: &[&Map<String, Value>], indent: usize) {
 fn write_table(out: &mut String, columns: Vec<Column>, indent: usize, may_number: bool) {
     let Some(rows) = columns.first().map(|c| c.cells.len()) else { return };
     let room = WIDTH.saturating_sub(indent);
-    let total: usize = columns.iter().map(|c| c.width() + 2).sum();
+    let total: usize = columns.iter().map(|c| c.width + 2).sum();
     let numbered = may_number && total > room && rows > 1;
     let mut rest = columns.into_iter().peekable();
     while rest.peek().is_some() {
@@ -118,18 +121,18 @@ fn write_table(out: &mut String, columns: Vec<Column>, indent: usize, may_number
         let mut used = 0;
         if numbered {
             let cells = (1..=rows).map(|n| n.to_string()).collect();
-            let number = Column { name: "#".into(), cells };
-            used += number.width() + 2;
+            let number = Column::new("#".into(), cells);
+            used += number.width + 2;
             part.push(number);
         }
         let least = part.len() + 1;
-        while let Some(column) = rest.next_if(|c| part.len() < least || used + c.width() <= room) {
-            used += column.width() + 2;
+        while let Some(column) = rest.next_if(|c| part.len() < least || used + c.width <= room) {
+            used += column.width + 2;
             part.push(column);
         }
         let pad = " ".repeat(indent);
         let line = |of: &dyn Fn(&Column) -> String| -> String {
-            let cells: Vec<String> = part.iter().map(|c| format!("{:<1$}", of(c), c.width())).collect();
+            let cells: Vec<String> = part.iter().map(|c| format!("{:<1$}", of(c), c.width)).collect();
             format!("{pad}{}", cells.join("  ").trim_end())
         };
         let _ = writeln!(out, "{}", line(&|c| c.name.clone()));
