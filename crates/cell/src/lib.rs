@@ -21,6 +21,7 @@
 mod ageing;
 mod balance;
 mod bpx;
+mod closed_form;
 mod error;
 mod expression;
 mod impedance;

@@ -1,6 +1,7 @@
 //! Runs a protocol.
 
 use crate::ageing::AgeingOptions;
+use crate::closed_form;
 use crate::error::CellError;
 use crate::mesh::MeshOptions;
 use crate::model::{CellModel, ControlRow, integral};
@@ -21,7 +22,10 @@ pub enum ModelKind {
     Dfn,
     /// Single-particle model with electrolyte.
     Spme,
-    /// Single-particle model.
+    /// Single-particle model. Where the particle diffusivities are constant, the temperature is, nothing ages and
+    /// the steps are constant currents and rests (without limits on dV/dt and conditions), it is evaluated in
+    /// closed form, with the equations of [`crate::single_particle_voltage`] and without a mesh; outputs and
+    /// limits are then exact to rounding, integrals to `rtol`.
     Spm,
 }
 
@@ -135,6 +139,9 @@ pub fn solve(
     options.validate()?;
     protocol.validate()?;
     check_times("output times [s]", output_times)?;
+    if let Some(solution) = closed_form::solve(parameters, protocol, options, output_times)? {
+        return Ok(solution);
+    }
     let model = CellModel::new(parameters, options)?;
     let mut run = Run::new(parameters, model, options, output_times);
     let mut steps = protocol.steps();
