@@ -34,6 +34,7 @@ mod single_particle;
 mod solution;
 mod solve;
 mod solver;
+mod store;
 mod table;
 
 pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};

@@ -104,7 +104,7 @@ impl Family {
         let FamilyParts { radius, surface, places, mesh, side, weights } = parts;
         let count = surface.len();
         let constant = p.diffusivity.at_reference.as_constant();
-        let particles = ParticleBatch::new(ParticleMesh::new(mesh), count, radius, constant.is_none());
+        let particles = ParticleBatch::new(ParticleMesh::shared(mesh), count, radius, constant.is_none());
         let inside = if constant.is_none() { particles.len() } else { 0 };
         let zero = || vec![0.0; count];
         let spread = if places == count { 0 } else { places };
