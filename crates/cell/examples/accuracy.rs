@@ -55,10 +55,10 @@ fn main() -> Result<(), CellError> {
     let mut options = DfnOptions::default();
     let mesh = &mut options.mesh;
     mesh.order = number(2, mesh.order as f64) as usize;
-    let particle = ParticleMeshOptions {
-        elements: number(6, mesh.negative.particle.elements as f64) as usize,
-        order: number(7, mesh.negative.particle.order as f64) as usize,
-    };
+    let particle = ParticleMeshOptions::even(
+        number(6, mesh.negative.particle.elements as f64) as usize,
+        number(7, mesh.negative.particle.order as f64) as usize,
+    );
     mesh.negative =
         ElectrodeMeshOptions { elements: number(3, mesh.negative.elements as f64) as usize, particle };
     mesh.separator_elements = number(4, mesh.separator_elements as f64) as usize;

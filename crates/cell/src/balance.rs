@@ -156,13 +156,13 @@ impl ParameterSet {
         self.discharged_by(self.charge_to(volts)?)
     }
 
-    /// The same cell, started at rest at a state of charge between 0 (empty) and 1 (full): at the
-    /// stoichiometries of [`ActiveMaterial::window`] where all materials have them, else at equal charge
-    /// between the states whose open-circuit voltages are the cut-off voltages.
+    /// The same cell, started at rest at a state of charge between 0 (empty) and 1 (full): at equal charge
+    /// between the states whose open-circuit voltages are the cut-off voltages. Where these are not
+    /// open-circuit voltages of the cell, at the stoichiometries of [`ActiveMaterial::window`], if all materials
+    /// have them.
     ///
     /// # Errors
-    /// [`CellError::Parameter`] for a state of charge outside 0 to 1, or if the cut-off voltages are not
-    /// open-circuit voltages of this cell.
+    /// [`CellError::Parameter`] for a state of charge outside 0 to 1, or if neither is known.
     pub fn started_at_state_of_charge(&self, state_of_charge: f64) -> Result<Self, CellError> {
         if !(0.0..=1.0).contains(&state_of_charge) {
             return Err(CellError::Parameter {
@@ -171,22 +171,23 @@ impl ParameterSet {
                 requirement: "must lie between 0 and 1".to_owned(),
             });
         }
-        let mut started = self.clone();
-        let mut all = true;
-        for material in started.all_materials_mut() {
-            match material.window {
-                Some(window) => {
-                    let x = window.empty + state_of_charge * (window.full - window.empty);
-                    material.initial_concentration = x * material.max_concentration;
-                }
-                None => all = false,
+        let by_voltage = || -> Result<Self, CellError> {
+            let full = self.charge_to(self.upper_voltage_v)?;
+            if state_of_charge == 1.0 {
+                return self.discharged_by(full);
             }
-        }
-        if all {
-            return Ok(started);
-        }
-        let (empty, full) = (self.charge_to(self.lower_voltage_v)?, self.charge_to(self.upper_voltage_v)?);
-        self.discharged_by(empty + state_of_charge * (full - empty))
+            let empty = self.charge_to(self.lower_voltage_v)?;
+            self.discharged_by(empty + state_of_charge * (full - empty))
+        };
+        by_voltage().or_else(|error| {
+            let mut started = self.clone();
+            for material in started.all_materials_mut() {
+                let Some(window) = material.window else { return Err(error) };
+                let x = window.empty + state_of_charge * (window.full - window.empty);
+                material.initial_concentration = x * material.max_concentration;
+            }
+            Ok(started)
+        })
     }
 
     /// Where the cell's lithium is at the lower and at the upper cut-off voltage, at rest.
@@ -273,8 +274,8 @@ impl ParameterSet {
         let samples = SAMPLES[usize::from(blends)];
         let mut best: Option<f64> = None;
         let mut before: Option<(f64, f64)> = None;
-        for i in 1..samples {
-            let charge = low + (high - low) * i as f64 / samples as f64;
+        for share in shares(samples) {
+            let charge = low + (high - low) * share;
             let now = miss(charge).map(|m| (charge, m));
             if let (Some((a, u)), Some((b, v))) = (before, now)
                 && (u == 0.0 || u * v < 0.0)
@@ -292,6 +293,15 @@ impl ParameterSet {
             requirement: "is not reached by any state of this cell with the lithium it holds".to_owned(),
         })
     }
+}
+
+/// Shares of a range between its ends, evenly, and in tenths towards each end, where potentials are steep.
+fn shares(samples: usize) -> Vec<f64> {
+    let ends: Vec<f64> = (4..=8).rev().map(|k| 0.1_f64.powi(k)).collect();
+    let middle = (1..samples).map(|i| i as f64 / samples as f64);
+    let mut out: Vec<f64> = ends.iter().copied().chain(middle).collect();
+    out.extend(ends.iter().rev().map(|e| 1.0 - e));
+    out
 }
 
 /// Root of `miss` between `a` and `b`, where `at_a` is its value at `a`.

@@ -1,5 +1,7 @@
 //! The errors of the cell model.
 
+use crate::bpx::{BpxDiagnostic, Severity};
+
 /// Everything that can go wrong when a cell model is built or solved.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CellError {
@@ -34,6 +36,12 @@ pub enum CellError {
     /// A parameter document could not be read.
     #[error("parameter document: {0}")]
     Document(String),
+    /// A BPX file cannot be used.
+    #[error("BPX file: {}", listed(findings))]
+    Bpx {
+        /// All that was found, errors first.
+        findings: Vec<BpxDiagnostic>,
+    },
     /// A protocol or a solver option is not usable.
     #[error("{option} = {value}: {requirement}")]
     Option {
@@ -135,4 +143,14 @@ fn protocol_fault(line: usize, column: usize, message: &str, source_text: &str) 
     let shown: String = source_text.chars().skip(start).take(SHOWN).map(printable).collect();
     let caret = caret(column - start);
     format!("protocol{}, column {column}: {message}\n  {shown}\n  {caret}", line_of(line))
+}
+
+/// Errors of a file, one on a line, cut after ten.
+fn listed(findings: &[BpxDiagnostic]) -> String {
+    let errors: Vec<String> =
+        findings.iter().filter(|d| d.severity == Severity::Error).map(ToString::to_string).collect();
+    let count = if errors.len() == 1 { "1 error".to_owned() } else { format!("{} errors", errors.len()) };
+    let more = if errors.len() > 10 { format!("\n  and {} more", errors.len() - 10) } else { String::new() };
+    let shown: Vec<String> = errors.into_iter().take(10).collect();
+    format!("{count}\n  {}{more}", shown.join("\n  "))
 }

@@ -18,6 +18,7 @@
 //! # Ok::<(), scalade_cell::CellError>(())
 //! ```
 
+mod accuracy;
 mod ageing;
 mod balance;
 mod bpx;
@@ -27,22 +28,30 @@ mod expression;
 mod impedance;
 mod mesh;
 mod model;
+mod options;
 mod parameters;
 mod property;
 mod protocol;
+mod pybamm;
+mod run;
 mod single_particle;
 mod solution;
-mod solve;
 mod solver;
 mod store;
 mod table;
 
+pub use accuracy::{Estimated, solve_to_tolerance};
 pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 pub use balance::VoltageWindow;
+pub use bpx::{
+    BpxDegradation, BpxDiagnostic, BpxDocument, BpxExport, BpxHeader, BpxModel, BpxOptions, BpxValidation,
+    RateConvention, Severity, check_bpx,
+};
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
 pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
-pub use mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
+pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
+pub use options::{DfnOptions, ModelKind, Thermal};
 pub use parameters::{
     ActiveMaterial, BundledSet, CellDocument, CellSource, Electrode, Electrolyte, Kinetics, LithiumMetal,
     MechanicsParameters, NegativeElectrode, ParameterSet, PlatingParameters, RadiusDistribution,
@@ -53,12 +62,13 @@ pub use protocol::{
     Control, CsvOptions, DischargeProtocol, DriveCycle, DriveQuantity, DriveRequest, DriveSegment, Hold,
     Limit, PlacedStep, Protocol, ProtocolItem, ProtocolSteps, Step, StepState,
 };
+pub use pybamm::PybammExport;
+pub use run::{Outcome, solve, solve_counting, solve_or_partial};
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
     AgeingState, DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange,
     WorkCounters,
 };
-pub use solve::{DfnOptions, ModelKind, Thermal, solve};
 pub use table::{Outside, Table};
 
 /// Molar gas constant R, J/(mol K) (CODATA 2018, exact).

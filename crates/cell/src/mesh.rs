@@ -19,13 +19,40 @@ thread_local! {
     static LINE_RULES: RefCell<Store<usize, LineRule>> = const { RefCell::new(Store::new()) };
 }
 
+/// Widths of a particle's elements.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grading {
+    /// Equal widths in r.
+    #[default]
+    Even,
+    /// Each element is 0.2 times as wide as the one before: what happens in the first seconds after a change
+    /// of current happens in a thin layer at the surface.
+    Surface,
+}
+
 /// Elements of the particles of one electrode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParticleMeshOptions {
-    /// Elements along the radius (equal widths in r).
+    /// Elements along the radius.
     pub elements: usize,
     /// Polynomial degree in r^2 of each element; 1 with many elements is a finite-volume scheme.
     pub order: usize,
+    /// Their widths.
+    #[serde(default)]
+    pub grading: Grading,
+}
+
+impl ParticleMeshOptions {
+    /// Elements of equal widths.
+    pub fn even(elements: usize, order: usize) -> Self {
+        Self { elements, order, grading: Grading::Even }
+    }
+
+    /// Elements that get thinner towards the surface.
+    pub fn graded(elements: usize, order: usize) -> Self {
+        Self { elements, order, grading: Grading::Surface }
+    }
 }
 
 /// Elements of one electrode and of its particles.
@@ -53,8 +80,7 @@ pub struct MeshOptions {
 
 impl Default for MeshOptions {
     fn default() -> Self {
-        let electrode =
-            ElectrodeMeshOptions { elements: 3, particle: ParticleMeshOptions { elements: 1, order: 9 } };
+        let electrode = ElectrodeMeshOptions { elements: 3, particle: ParticleMeshOptions::graded(3, 5) };
         Self { order: 4, negative: electrode, separator_elements: 1, positive: electrode }
     }
 }
@@ -62,8 +88,7 @@ impl Default for MeshOptions {
 impl MeshOptions {
     /// Second-order finite volumes with `nx` cells in each layer and `nr` along each particle radius.
     pub fn finite_volumes(nx: usize, nr: usize) -> Self {
-        let electrode =
-            ElectrodeMeshOptions { elements: nx, particle: ParticleMeshOptions { elements: nr, order: 1 } };
+        let electrode = ElectrodeMeshOptions { elements: nx, particle: ParticleMeshOptions::even(nr, 1) };
         Self { order: 1, negative: electrode, separator_elements: nx, positive: electrode }
     }
 
@@ -223,9 +248,14 @@ impl ParticleMesh {
         let count = options.elements;
         let total = p + 1 + (count - 1) * p;
         let mut mass = vec![0.0; total];
+        let ratio = match options.grading {
+            Grading::Even => 1.0,
+            Grading::Surface => SURFACE_RATIO,
+        };
+        let edges = edges(count, ratio);
         let mut elements = Vec::with_capacity(count);
         for e in 0..count {
-            let (r0, r1) = (e as f64 / count as f64, (e + 1) as f64 / count as f64);
+            let (r0, r1) = (edges[e], edges[e + 1]);
             let start = if e == 0 { 0 } else { e * p };
             let nodes: Vec<f64> = if e == 0 {
                 gauss_radau_root(p + 1).into_iter().map(|s| s * r1 * r1).collect()
@@ -267,6 +297,23 @@ impl ParticleMesh {
     pub(crate) fn len(&self) -> usize {
         self.mass.len()
     }
+}
+
+/// Width of an element over that of the one before it, towards the surface.
+const SURFACE_RATIO: f64 = 0.2;
+
+/// Ends of `count` elements of [0, 1] whose widths fall by `ratio`.
+fn edges(count: usize, ratio: f64) -> Vec<f64> {
+    let widths: Vec<f64> = (0..count).map(|e| ratio.powi(e as i32)).collect();
+    let total: f64 = widths.iter().sum();
+    let mut sum = 0.0;
+    let mut edges = vec![0.0];
+    for width in &widths {
+        sum += width;
+        edges.push(sum / total);
+    }
+    edges[count] = 1.0;
+    edges
 }
 
 /// Integrals of r^2 l_i(r^2) over [r0, r1], exact by Gauss-Legendre quadrature in r.

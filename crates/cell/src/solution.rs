@@ -28,6 +28,8 @@ pub enum EndReason {
     VoltageSlope,
     /// A condition of the protocol was met.
     Condition,
+    /// The solver could not go on; the error tells why.
+    Failure,
     /// A surface stoichiometry of the negative electrode reached the limit set in the options.
     NegativeStoichiometry,
     /// A surface stoichiometry of the positive electrode reached the limit set in the options.
@@ -90,6 +92,13 @@ pub struct EnergyBalance {
     /// Change of the free energy of lithium in the particles; 0 unless `audit_heat_of_mixing` is set.
     /// Isothermally electrical + ohmic + reaction + mixing + change = 0.
     pub free_energy_change_j: f64,
+    /// Work of the interfacial currents at the equilibrium potentials of the particles' surfaces; negative while
+    /// the cell discharges.
+    #[serde(default)]
+    pub surface_work_j: f64,
+    /// What is left of electrical + ohmic + reaction + surface work, which balance at every instant.
+    #[serde(default)]
+    pub residual_j: f64,
     /// Heat given to the surroundings; 0 without thermal model.
     pub cooling_j: f64,
     /// Heat stored by the temperature rise; 0 without thermal model.

@@ -94,6 +94,16 @@ impl Table {
         Ok(Self { document: TableDocument { x, y, log10, outside }, curve })
     }
 
+    /// The points: abscissae and values.
+    pub fn points(&self) -> (&[f64], &[f64]) {
+        (&self.document.x, &self.document.y)
+    }
+
+    /// Whether log10 of the values is interpolated.
+    pub fn is_logarithmic(&self) -> bool {
+        self.document.log10
+    }
+
     /// Smallest and largest abscissa.
     pub fn range(&self) -> (f64, f64) {
         let x = &self.document.x;

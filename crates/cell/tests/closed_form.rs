@@ -4,8 +4,8 @@
 use proptest::prelude::*;
 use scalade_cell::{
     CellError, Condition, Control, DfnOptions, DfnSolution, EndReason, FARADAY, Limit, ModelKind, Outside,
-    ParameterSet, Property, Protocol, ProtocolItem, SphereSeries, Step, Table, single_particle_voltage,
-    solve,
+    ParameterSet, ParticleMeshOptions, Property, Protocol, ProtocolItem, SphereSeries, Step, Table,
+    single_particle_voltage, solve, solve_to_tolerance,
 };
 
 fn spm() -> DfnOptions {
@@ -16,7 +16,7 @@ fn spm() -> DfnOptions {
 fn general() -> DfnOptions {
     let mut options = DfnOptions { rtol: 1e-9, atol: 1e-10, audit_heat_of_mixing: true, ..spm() };
     for electrode in [&mut options.mesh.negative, &mut options.mesh.positive] {
-        electrode.particle.order = 24;
+        electrode.particle = ParticleMeshOptions::even(1, 24);
     }
     options
 }
@@ -180,6 +180,8 @@ proptest! {
             prop_assert!((-1e-5..0.03).contains(&(a.low - b.low)), "least stoichiometry: {a:?} {b:?}");
             prop_assert!((-1e-5..0.03).contains(&(b.high - a.high)), "largest stoichiometry: {a:?} {b:?}");
         }
+        prop_assert!(a.residual_j.abs() < 1e-12 * scale && a.surface_work_j.is_finite());
+        close("surface work", a.surface_work_j, b.surface_work_j, 4e-5 * scale)?;
         let inventory = &closed.inventory;
         close("lithium", inventory.solid_lithium_mol, general.inventory.solid_lithium_mol, 1e-12)?;
         prop_assert!(inventory.solid_lithium_drift < 1e-12 && inventory.coulomb_count_error < 1e-12);
@@ -386,6 +388,44 @@ fn repeats_profiles_and_outputs_are_those_of_the_general_solver() {
             assert!(a.len() == 1 && b.len() == 1 && (a[0] - b[0]).abs() < 1e-6, "{a:?} {b:?}");
         }
     }
+}
+
+/// Periods of steps and the samples that the run takes by itself, in order and with the ends of steps.
+#[test]
+fn periods_and_own_samples_are_outputs() {
+    let p = ParameterSet::chen2020().unwrap();
+    let periodic = |period_s| Step { period_s, ..Step::lasting(Control::CRate(1.0), 100.0) };
+    let steps = || vec![periodic(Some(30.0)), periodic(None), periodic(Some(60.0))];
+    let times = [30.0, 45.0, 150.0, 200.0, 260.0];
+    let closed = run(&p, steps(), &times);
+    let reference = solve(&p, &Protocol::sequence(steps()), &general(), &times).unwrap();
+    assert_eq!(closed.time_s, [0.0, 30.0, 45.0, 60.0, 90.0, 100.0, 150.0, 200.0, 200.0, 260.0, 300.0]);
+    assert_eq!(closed.time_s, reference.time_s);
+    let dense = DfnOptions { record_every_step: true, ..spm() };
+    let sampled = solve(&p, &Protocol::discharge(1.0, 2.5), &dense, &[0.0, 1000.0, 1000.0]).unwrap();
+    assert!(in_closed_form(&sampled));
+    let series = SphereSeries::default();
+    let current = p.current_of_rate(1.0) / p.total_area_m2();
+    for (t, v) in sampled.time_s.iter().zip(&sampled.voltage_v) {
+        assert!((v - single_particle_voltage(&p, current, *t, &series).unwrap()).abs() < 1e-11);
+    }
+    assert!(sampled.time_s.windows(2).all(|w| w[0] < w[1] || w[0] == 1000.0));
+    assert_eq!(sampled.time_s.iter().filter(|t| **t == 1000.0).count(), 2);
+    assert_eq!(sampled.time_s.len(), 8 * sampled.work.steps + 3);
+    assert_eq!((sampled.time_s[0], sampled.time_s.last()), (0.0, Some(&sampled.end_time_s)));
+    assert!((sampled.voltage_v.last().unwrap() - 2.5).abs() < 1e-10);
+}
+
+/// A wanted accuracy is reached without refinement.
+#[test]
+fn runs_to_a_tolerance_need_no_second_run() {
+    let p = ParameterSet::marquis2019().unwrap();
+    let protocol = Protocol::discharge(1.0, 3.105);
+    let run = solve_to_tolerance(&p, &protocol, &spm(), &[600.0], 1e-6).unwrap();
+    assert!(in_closed_form(&run.outcome.solution) && run.outcome.failure.is_none() && !run.not_reached);
+    assert!(run.voltage_error_v.unwrap() < 1e-9 && run.end_time_error_s.unwrap() < 1e-6);
+    assert_eq!((run.compared_steps, run.states, run.options.rtol), (0, 0, 1e-6));
+    assert!(solve_to_tolerance(&p, &protocol, &spm(), &[-1.0], 1e-6).is_err());
 }
 
 /// Ten thousand short pulses: the history of the flux is kept in a bounded state.

@@ -141,6 +141,7 @@ fn heat_split_adds_up_to_the_temperature_rise() {
         let protocol = Protocol::sequence(vec![Step::lasting(Control::CRate(1.0), 3000.0)]);
         let solution = solve(&adiabatic, &protocol, &options, &[]).unwrap();
         let e = &solution.energy;
+        assert!(e.residual_j.abs() < 1e-9 * e.electrical_j, "{e:?}");
         let heat = e.ohmic_solid_j + e.ohmic_electrolyte_j + e.reaction_j + e.reversible_j;
         assert!(solution.end_temperature_k > p.initial_temperature_k + 0.5);
         assert!((heat / e.stored_heat_j - 1.0).abs() < 1e-6, "{heat} against {e:?}");
@@ -253,7 +254,7 @@ fn voltage_error_falls_at_the_design_order() {
     let radial = |elements: usize| {
         let mut mesh = thickness(6, 6);
         for electrode in [&mut mesh.negative, &mut mesh.positive] {
-            electrode.particle = scalade_cell::ParticleMeshOptions { elements, order: 1 };
+            electrode.particle = scalade_cell::ParticleMeshOptions::even(elements, 1);
         }
         mesh
     };
@@ -274,7 +275,7 @@ fn nonlinear_diffusion_agrees_between_schemes() {
     let spectral = solve(&p, &protocol, &options, &times).unwrap();
     let finite = |elements: usize| {
         let mut options = tight();
-        options.mesh.positive.particle = scalade_cell::ParticleMeshOptions { elements, order: 1 };
+        options.mesh.positive.particle = scalade_cell::ParticleMeshOptions::even(elements, 1);
         solve(&p, &protocol, &options, &times).unwrap()
     };
     let (coarse, fine) = (finite(40), finite(80));

@@ -150,21 +150,6 @@ fn a_cell_can_be_started_at_a_voltage() {
     assert!(p.started_at_voltage(f64::NAN).is_err());
 }
 
-#[test]
-fn bpx_documents_that_do_not_fit_say_why() {
-    let blended = include_str!("../../../data/cell/bpx/nmc_pouch_cell_BPX_blended_electrode.json");
-    assert!(ParameterSet::from_bpx(blended).unwrap_err().to_string().contains("several active materials"));
-    assert!(matches!(ParameterSet::from_bpx("{"), Err(CellError::Document(_))));
-    assert!(matches!(ParameterSet::from_bpx("{}"), Err(CellError::Document(_))));
-    let error = ParameterSet::from_bpx(r#"{"Header": {"Model": "DFN"}}"#).unwrap_err().to_string();
-    assert!(error.contains("Electrolyte: Initial concentration"), "{error}");
-    let lfp = ParameterSet::from_bpx(include_str!("../../../data/cell/bpx/lfp_18650_cell_BPX.json")).unwrap();
-    assert!(
-        lfp.positive.material.initial_stoichiometry() < 0.2
-            && lfp.negative.porous().unwrap().material.initial_stoichiometry() > 0.5
-    );
-}
-
 proptest! {
     #[test]
     fn formula_derivatives_agree_with_differences(x in 0.05_f64..0.95, c_e in 200.0_f64..2000.0, c_s in 1000.0_f64..30000.0) {

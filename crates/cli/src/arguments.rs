@@ -388,25 +388,19 @@ pub enum Command {
         #[command(flatten)]
         common: Common,
     },
-    /// Discharge a cell with the Doyle-Fuller-Newman model.
-    Cell {
-        /// Parameter set: marquis2019, chen2020, prada2013, ai2020, mohtat2020, okane2022, ecker2015, xu2019 or chen2020_composite.
-        #[arg(long)]
-        parameters: String,
-        /// Discharge rate, such as 1C or C/2, or a current such as "0.5 A".
-        #[arg(long, default_value = "1C")]
-        rate: String,
-        /// Times at which the voltage is printed, such as "60 s,300 s".
-        #[arg(long, default_value = "")]
-        times: String,
-        /// Lumped temperature instead of isothermal.
-        #[arg(long)]
-        thermal: bool,
-        /// Finite volumes per domain.
-        #[arg(long)]
-        points: Option<usize>,
-        #[command(flatten)]
-        common: Common,
+    /// Parameter files of cells: check and convert BPX files, list bundled sets.
+    Bpx {
+        /// What to do.
+        #[command(subcommand)]
+        action: crate::bpx::Action,
+    },
+    /// Charge, discharge, cycle and age a cell: Doyle-Fuller-Newman and single-particle models.
+    Cell(Box<crate::cell::Run>),
+    /// Impedance spectra.
+    Eis {
+        /// Of what.
+        #[command(subcommand)]
+        of: crate::cell::Impedance,
     },
 }
 
@@ -777,8 +771,10 @@ impl Command {
             | Self::Hop { common, .. }
             | Self::Bands { common, .. }
             | Self::Enumerate { common, .. }
-            | Self::Sqs { common, .. }
-            | Self::Cell { common, .. } => common,
+            | Self::Sqs { common, .. } => common,
+            Self::Cell(run) => &run.common,
+            Self::Eis { of } => of.common(),
+            Self::Bpx { action } => action.common(),
         }
     }
 }

@@ -79,6 +79,7 @@ pub fn run(command: Command) -> Result<Output, Failure> {
         }
         Command::Selftest { .. } => selftest(),
         Command::Enumerate { enumeration, .. } => enumerate(enumeration),
+        Command::Bpx { action } => crate::bpx::run(&action),
         rung => run_rung(rung),
     }
 }
@@ -166,10 +167,8 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
             };
             scalade::rungs_tangent::tangent(&request)?
         }
-        Command::Cell { parameters, rate, times, thermal, points, .. } => {
-            let request = rungs::CellRequest { parameters, rate, times, thermal, points };
-            rungs::cell(&request)?
-        }
+        Command::Cell(run) => scalade::rungs_cell::cell(&run.request())?,
+        Command::Eis { of } => scalade::rungs_cell::impedance(&of.request())?,
         _ => return Err(ScaladeError::internal("a command without an implementation").into()),
     };
     Ok(Output { text: scalade::document_text::as_text(&document), json: document })

@@ -1,6 +1,8 @@
 //! The `scalade` command.
 
 mod arguments;
+mod bpx;
+mod cell;
 mod commands;
 mod output;
 mod progress;
@@ -32,7 +34,7 @@ fn main() -> ExitCode {
         },
         Err(failure) => {
             say(&failure.render(progress::colours()));
-            let text = failure.partial().map(scalade::document_text::as_text);
+            let text = failure.text();
             if common.json || text.is_some() {
                 let document = output::Output { json: failure.to_json(), text: text.unwrap_or_default() };
                 let _ = output::print(&document, common.json);

@@ -163,6 +163,7 @@ pub fn end_reason(solution: &DfnSolution) -> String {
     match solution.end_reason {
         R::MinimumVoltage => format!("the voltage reached its lower cut-off, {volts:.3} V"),
         R::MaximumVoltage => format!("the voltage reached its upper cut-off, {volts:.3} V"),
+        R::Failure => format!("the solver could not go on beyond {} s", solution.end_time_s),
         R::TimeLimit => "the time limit was reached".into(),
         R::LongestDuration => {
             "the time limit of the protocol was reached before any limit of the step".into()

@@ -33,6 +33,8 @@ pub mod rungs_bands;
 mod rungs_bands_closed;
 mod rungs_bands_series;
 pub mod rungs_barriers;
+pub mod rungs_bpx;
+pub mod rungs_cell;
 pub mod rungs_enumerate;
 pub mod rungs_groundstates;
 pub mod rungs_hop_dilute;

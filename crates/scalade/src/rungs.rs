@@ -1,6 +1,5 @@
 //! Each rung alone, on the user's own files: documents with units in their keys.
 
-use crate::cell_run::{self, Discharge};
 use crate::error::ScaladeError;
 use crate::kinds;
 use crate::ordering_files::read_bytes;
@@ -327,60 +326,6 @@ pub fn with_threads<R: Send>(
 ) -> Result<R, ScaladeError> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or(0)).build();
     Ok(pool.map_err(|e| ScaladeError::internal(e.to_string()))?.install(work))
-}
-
-/// A request for a discharge.
-#[derive(Clone, Debug)]
-pub struct CellRequest {
-    /// Parameter set.
-    pub parameters: String,
-    /// Rate or current.
-    pub rate: String,
-    /// Comma-separated times with units; may be empty.
-    pub times: String,
-    /// Lumped temperature.
-    pub thermal: bool,
-    /// Finite volumes per layer instead of the default mesh.
-    pub points: Option<usize>,
-}
-
-/// `cell`: voltage at the times asked for, end, capacity.
-pub fn cell(request: &CellRequest) -> Result<Value, ScaladeError> {
-    let set = cell_run::parameter_set(&request.parameters)?;
-    let rate = cell_run::read_rate(&request.rate, set.nominal_capacity_ah)?;
-    let mut times = request
-        .times
-        .split(',')
-        .filter(|t| !t.trim().is_empty())
-        .map(|t| quantity("times", t, dimension::TIME))
-        .collect::<Result<Vec<f64>, _>>()?;
-    if let Some(negative) = times.iter().find(|t| **t < 0.0) {
-        return Err(ScaladeError::input(format!("times: {negative} s lies before the start")));
-    }
-    times.sort_by(f64::total_cmp);
-    times.dedup();
-    let discharge =
-        Discharge { thermal: request.thermal, finite_volumes: request.points, ..Discharge::at(rate) };
-    let start = Instant::now();
-    let solution = discharge.solve(&set, &times)?;
-    let seconds = start.elapsed().as_secs_f64();
-    Ok(json!({
-        "parameters": set.name,
-        "rate_C": rate,
-        "current_A": set.current_of_rate(rate),
-        "time_s": solution.time_s,
-        "voltage_V": solution.voltage_v,
-        "temperature_K": solution.temperature_k,
-        "end_time_s": solution.end_time_s,
-        "end_reason": cell_run::end_reason(&solution),
-        "end_voltage_V": solution.end_voltage_v,
-        "capacity_Ah": solution.end_capacity_ah,
-        "energy_Wh": solution.energy.electrical_j / 3600.0,
-        "lithium_drift": solution.inventory.solid_lithium_drift,
-        "salt_drift": solution.inventory.salt_drift,
-        "steps": solution.work.steps,
-        "solve_time_s": seconds,
-    }))
 }
 
 /// `convert`: between the formats that the file names tell; `frame` (from 1) picks one structure of many.

@@ -29,6 +29,15 @@ pub enum Failure {
         /// What is missing.
         message: String,
     },
+    /// An input that was looked through and is not acceptable, with what was found (exit code 2).
+    Refused {
+        /// What was found.
+        document: Box<Value>,
+        /// The same for a terminal.
+        text: String,
+        /// The verdict.
+        message: String,
+    },
     /// Anything else.
     Other(ScaladeError),
 }
@@ -37,7 +46,7 @@ impl Failure {
     /// Exit code of a command that ends with this failure.
     pub fn exit_code(&self) -> i32 {
         match self {
-            Self::Study(_) => 2,
+            Self::Study(_) | Self::Refused { .. } => 2,
             Self::Run(error) => error.exit_code(),
             Self::Partial { .. } => 3,
             Self::Other(error) => error.exit_code(),
@@ -49,7 +58,7 @@ impl Failure {
         match self {
             Self::Study(diagnostics) => diagnostics.render(colours),
             Self::Run(error) => format!("error: {error}"),
-            Self::Partial { message, .. } => format!("error: {message}"),
+            Self::Partial { message, .. } | Self::Refused { message, .. } => format!("error: {message}"),
             Self::Other(error) => format!("error: {error}"),
         }
     }
@@ -62,11 +71,20 @@ impl Failure {
         }
     }
 
+    /// What goes to stdout for a terminal: a partial result, or what was found in an input.
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Partial { document, .. } => Some(crate::document_text::as_text(document)),
+            Self::Refused { text, .. } => Some(text.clone()),
+            _ => None,
+        }
+    }
+
     /// The same as a JSON document.
     pub fn to_json(&self) -> Value {
         match self {
             Self::Study(diagnostics) => json!({ "error": "study", "diagnostics": diagnostics.to_json() }),
-            Self::Partial { document, .. } => (**document).clone(),
+            Self::Partial { document, .. } | Self::Refused { document, .. } => (**document).clone(),
             other => json!({ "error": "run", "message": other.render(false) }),
         }
     }

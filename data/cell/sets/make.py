@@ -20,6 +20,7 @@ import re
 
 import numpy as np
 import pybamm
+from scipy.interpolate import PchipInterpolator
 
 HERE = pathlib.Path(__file__).parent
 R = pybamm.constants.R.value
@@ -290,6 +291,12 @@ class Writer:
             nodes = document["x"]
             grid = [{"x": nodes[i]} for i in range(0, len(nodes), max(1, len(nodes) // 7))]
         self.check(path, grid, lambda p: processed(self.parameters, function, *shape(p)))
+        if isinstance(document, dict):
+            # Between its nodes a table is the monotone cubic of SciPy, not the spline of the module.
+            cubic = PchipInterpolator(document["x"], document["y"])
+            middles = [0.5 * (a + b) for a, b in zip(nodes, nodes[1:])]
+            ends = [middles[i] for i in (0, 1, len(middles) // 3, len(middles) // 2, -2, -1)]
+            self.check(path, [{"x": x} for x in ends], lambda p: float(cubic(p["x"])))
         if isinstance(document, str):
             for check in self.checks[-len(grid):]:
                 given = [Magnitude(v) if isinstance(v, float) else v for v in shape({**check})[:len(arguments)]]

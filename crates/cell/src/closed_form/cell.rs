@@ -18,8 +18,10 @@ pub(super) struct Batch {
     pub(super) x: [[f64; BATCH]; 2],
     /// Terminal voltage, V.
     pub(super) voltage: [f64; BATCH],
+    /// Equilibrium potential of the positive minus that of the negative electrode, V.
+    equilibrium: [f64; BATCH],
     /// Overpotential of the negative minus that of the positive electrode, V.
-    pub(super) overpotential: [f64; BATCH],
+    overpotential: [f64; BATCH],
     /// T dU/dT of the negative minus that of the positive electrode, V.
     pub(super) entropic: [f64; BATCH],
     /// Points outside a table with a policy for them.
@@ -29,7 +31,28 @@ pub(super) struct Batch {
 impl Batch {
     pub(super) fn new() -> Self {
         let zero = [0.0; BATCH];
-        Self { x: [[0.5; BATCH]; 2], voltage: zero, overpotential: zero, entropic: zero, outside: 0 }
+        Self {
+            x: [[0.5; BATCH]; 2],
+            voltage: zero,
+            equilibrium: zero,
+            overpotential: zero,
+            entropic: zero,
+            outside: 0,
+        }
+    }
+
+    /// Voltage, equilibrium potentials, overpotentials and T dU/dT.
+    pub(super) fn lists(&self) -> [&[f64; BATCH]; 4] {
+        [&self.voltage, &self.equilibrium, &self.overpotential, &self.entropic]
+    }
+
+    /// Copies place `i` to the first place.
+    pub(super) fn move_to_front(&mut self, i: usize) {
+        let [negative, positive] = &mut self.x;
+        let rest = [&mut self.voltage, &mut self.equilibrium, &mut self.overpotential, &mut self.entropic];
+        for list in [negative, positive].into_iter().chain(rest) {
+            list[0] = list[i];
+        }
     }
 }
 
@@ -113,8 +136,7 @@ impl<'a> PorousSide<'a> {
         self.interfacial_current(current) * self.surface
     }
 
-    /// Adds potential, overpotential and T dU/dT, times -`sign` the first and `sign` the others, at the
-    /// stoichiometries `x` to `out`.
+    /// Adds what the electrode has at its stoichiometries to the lists of `out`.
     fn add(
         &self,
         surroundings: Surroundings,
@@ -160,9 +182,10 @@ impl<'a> PorousSide<'a> {
                 return Err(Undefined { index: i, value: j0 });
             }
             let (eta, _, _) = overpotential(kinetics, j, j0, thermal_voltage);
-            let potential = own.potential[i] + excess * own.entropic[i] + eta;
+            let potential = own.potential[i] + excess * own.entropic[i];
             let at = range.start + i;
-            out.voltage[at] -= self.sign * potential;
+            out.voltage[at] -= self.sign * (potential + eta);
+            out.equilibrium[at] -= self.sign * potential;
             out.overpotential[at] += self.sign * eta;
             out.entropic[at] += self.sign * kelvin * own.entropic[i];
         }
@@ -293,6 +316,7 @@ impl<'a> ClosedCell<'a> {
         self.evaluations += range.len();
         out.outside = 0;
         out.voltage[range.clone()].fill(-self.sheet_potential - self.contact_resistance * self.current);
+        out.equilibrium[range.clone()].fill(0.0);
         out.overpotential[range.clone()].fill(self.sheet_potential);
         out.entropic[range.clone()].fill(0.0);
         for side in self.negative.iter().chain([&self.positive]) {

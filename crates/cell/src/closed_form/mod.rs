@@ -15,22 +15,27 @@
 
 mod cell;
 mod panel;
-mod run;
 mod sphere;
+mod steps;
 
 use crate::error::CellError;
+use crate::options::{DfnOptions, ModelKind, Thermal};
 use crate::parameters::{ActiveMaterial, ParameterSet};
 use crate::protocol::{Control, Limit, Protocol, ProtocolItem, Step};
 use crate::solution::DfnSolution;
-use crate::solve::{DfnOptions, ModelKind, Thermal};
-use run::{ClosedRun, Stop};
+use steps::ClosedRun;
 
-/// Runs `protocol` if the closed form applies to it; `None` if it does not, or if a material function has no
-/// value on the way: then the general solver tells what there is to tell.
+/// Bound on the error of voltages, V: a hundred times the largest rounding that is seen.
+pub(crate) const VOLTAGE_ERROR: f64 = 1e-10;
+/// Bound on the error of times at which limits are met, relative to the end of the run.
+pub(crate) const TIME_ERROR: f64 = 1e-10;
+
+/// Runs `protocol` if the closed form applies to it; `None` if it does not, if a material function has no value on the
+/// way, or if more than `max_steps` panels are needed: then the general solver tells what there is to tell.
 ///
 /// # Errors
-/// [`CellError::TooManySteps`], and what [`ParameterSet::validate`] and the options' checks say.
-pub(crate) fn solve(
+/// What [`ParameterSet::validate`] and the mesh's checks say.
+pub(crate) fn run(
     parameters: &ParameterSet,
     protocol: &Protocol,
     options: &DfnOptions,
@@ -44,14 +49,9 @@ pub(crate) fn solve(
     let Some(mut run) = ClosedRun::new(parameters, options, output_times) else { return Ok(None) };
     let mut steps = protocol.steps();
     while let Some(placed) = steps.next() {
-        match run.step(&placed) {
-            Ok(ended_by_limit) => {
-                if placed.step.leaves_repeat && ended_by_limit {
-                    steps.leave_repeat();
-                }
-            }
-            Err(Stop::General) => return Ok(None),
-            Err(Stop::Error(error)) => return Err(error),
+        let Ok(ended_by_limit) = run.step(&placed) else { return Ok(None) };
+        if placed.step.leaves_repeat && ended_by_limit {
+            steps.leave_repeat();
         }
     }
     Ok(Some(run.finish()))

@@ -10,6 +10,9 @@
 mod condition;
 mod parser;
 mod tape;
+mod translate;
+
+pub(crate) use translate::Dialect;
 
 pub use condition::Condition;
 pub use tape::{Formula, FormulaWorkspace};
@@ -17,3 +20,23 @@ pub use tape::{Formula, FormulaWorkspace};
 /// Names of the variables of a material property, in the order of the arrays that carry them: stoichiometry,
 /// electrolyte concentration (mol/m3), particle concentration (mol/m3), temperature (K).
 const MATERIAL_VARIABLES: [&str; 4] = ["x", "c_e", "c_s", "T"];
+
+/// The variables of a material property, in the order of [`MATERIAL_VARIABLES`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Variable {
+    /// Stoichiometry.
+    X,
+    /// Electrolyte concentration, mol/m3.
+    ElectrolyteConcentration,
+    /// Particle concentration, mol/m3.
+    ParticleConcentration,
+    /// Temperature, K.
+    Temperature,
+}
+
+impl Variable {
+    /// The name in formulas.
+    pub(crate) fn name(self) -> &'static str {
+        MATERIAL_VARIABLES[self as usize]
+    }
+}

@@ -11,7 +11,7 @@ const MAX_DEPTH: usize = 64;
 const MAX_OPERATIONS: usize = 4_000;
 
 #[derive(Debug, Clone, PartialEq)]
-enum Token {
+pub(super) enum Token {
     Number(f64),
     Name(String),
     Symbol(&'static str),
@@ -51,7 +51,8 @@ fn fault(text: &str, column: usize, message: String) -> CellError {
 
 const SYMBOLS: [&str; 9] = ["**", "+", "-", "*", "/", "(", ")", ",", "^"];
 
-fn tokenize(text: &str) -> Result<Vec<(usize, Token)>, CellError> {
+/// Tokens with their columns, counted in characters from 1; the last one is the end.
+pub(super) fn tokenize(text: &str) -> Result<Vec<(usize, Token)>, CellError> {
     let mut tokens = Vec::new();
     let bytes = text.as_bytes();
     let column_of = |offset: usize| text.get(..offset).map_or(1, |s| s.chars().count() + 1);

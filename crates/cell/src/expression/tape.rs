@@ -227,6 +227,11 @@ impl Formula {
         &self.text
     }
 
+    /// Whether a variable stands in the formula (and was not folded away, as in `0 * 2`).
+    pub(crate) fn depends_on(&self, variable: super::Variable) -> bool {
+        self.tape.operations.contains(&Operation::Variable(variable as usize))
+    }
+
     /// The value, if the formula holds no variable.
     pub fn as_constant(&self) -> Option<f64> {
         match self.tape.operations.as_slice() {

@@ -14,8 +14,8 @@ mod rest;
 
 use crate::error::CellError;
 use crate::model::CellModel;
+use crate::options::{DfnOptions, ModelKind};
 use crate::parameters::ParameterSet;
-use crate::solve::{DfnOptions, ModelKind};
 use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 

@@ -16,8 +16,8 @@ use super::Parts;
 use super::kernel::{coth_over, csch_over, sphere_impedance};
 use crate::error::CellError;
 use crate::model::CellModel;
+use crate::options::ModelKind;
 use crate::parameters::{NegativeElectrode, ParameterSet};
-use crate::solve::ModelKind;
 use crate::{FARADAY, GAS_CONSTANT};
 use num_complex::Complex64;
 

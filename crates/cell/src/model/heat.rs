@@ -108,7 +108,9 @@ impl CellModel {
                     if let Some(side) = &family.side {
                         let power = side.side_current(y, k) * (solid - ionic) - side.equilibrium_power(y, k);
                         out[integral::REACTION] += family.surface[k] * power;
+                        out[integral::SURFACE] += family.surface[k] * side.equilibrium_power(y, k);
                     }
+                    out[integral::SURFACE] += charge * family.voltage[k];
                     out[integral::REVERSIBLE] += charge * temperature * family.entropic_value[k];
                 }
             }

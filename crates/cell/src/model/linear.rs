@@ -249,6 +249,24 @@ impl DaeSystem for CellModel {
             .0
     }
 
+    fn differential(&self) -> Vec<bool> {
+        let l = &self.layout;
+        let mut differential = vec![false; l.integrals];
+        for family in self.families() {
+            differential[family.range()].fill(true);
+            for (range, _) in family.side.iter().flat_map(|side| side.states()) {
+                differential[range].fill(true);
+            }
+        }
+        differential[l.salt..l.ionic].fill(true);
+        differential[l.temperature] = true;
+        differential
+    }
+
+    fn set_time(&mut self, time: f64) {
+        self.control_change = self.control_slope * (time - self.control_start);
+    }
+
     fn quadrature_rates(&mut self, y: &[f64], out: &mut [f64]) {
         self.integral_rates(y, out);
     }

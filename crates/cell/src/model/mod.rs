@@ -27,8 +27,8 @@ use crate::ageing::{AgeingOptions, SideReactions};
 use crate::error::CellError;
 use crate::expression::FormulaWorkspace;
 use crate::mesh::{ElectrodeMeshOptions, LineMesh, MeshOptions};
+use crate::options::{DfnOptions, ModelKind, Thermal};
 use crate::parameters::{Electrode, ParameterSet};
-use crate::solve::{DfnOptions, ModelKind, Thermal};
 use crate::solver::bdf::Trouble;
 use averaged::AveragedCell;
 use electrolyte::{ElectrolyteModel, Sheet};
@@ -51,8 +51,10 @@ pub(crate) mod integral {
     pub(crate) const REVERSIBLE: usize = 5;
     /// Dissipation by diffusion inside the particles (heat of mixing), J/m2; 0 unless asked for.
     pub(crate) const MIXING: usize = 6;
+    /// Work of the interfacial currents at the equilibrium potentials of the surfaces, J/m2.
+    pub(crate) const SURFACE: usize = 7;
     /// Number of integrals.
-    pub(crate) const COUNT: usize = 7;
+    pub(crate) const COUNT: usize = 8;
 }
 
 /// The row that closes the system, per area.
@@ -66,6 +68,17 @@ pub(crate) enum ControlRow {
     Power(f64),
     /// V = value times I, ohm m2.
     Resistance(f64),
+}
+
+impl ControlRow {
+    /// What is held.
+    pub(crate) fn value(self) -> f64 {
+        match self {
+            Self::Current(value) | Self::Voltage(value) | Self::Power(value) | Self::Resistance(value) => {
+                value
+            }
+        }
+    }
 }
 
 /// Where each kind of unknown starts. The particle concentrations come first.
@@ -134,6 +147,11 @@ pub(crate) struct CellModel {
     pub(crate) thermal: Option<ThermalModel>,
     pub(crate) reference_temperature: f64,
     pub(crate) control: ControlRow,
+    /// Rate of change of the controlled value, per second, since the time `control_start`, s; what it has
+    /// changed by now.
+    pub(crate) control_slope: f64,
+    pub(crate) control_start: f64,
+    control_change: f64,
     /// Resistance in series, ohm m2.
     pub(super) contact_resistance: f64,
     /// Whether products of side reactions fill the pores.
@@ -269,6 +287,9 @@ impl CellModel {
             thermal,
             reference_temperature: p.reference_temperature_k,
             control: ControlRow::Current(0.0),
+            control_slope: 0.0,
+            control_start: 0.0,
+            control_change: 0.0,
             contact_resistance: p.contact_resistance_ohm * p.total_area_m2(),
             pore_clogging: options.ageing.pore_clogging && options.ageing.is_active(),
             salt: vec![0.0; line.len()],

@@ -107,10 +107,11 @@ impl CellModel {
         } else {
             self.porous_rows(y, slope, out);
         }
+        let change = self.control_change;
         out[l.current] = match self.control {
-            ControlRow::Current(value) => y[l.current] - value,
-            ControlRow::Voltage(value) => y[l.voltage] - value,
-            ControlRow::Power(value) => y[l.current] * y[l.voltage] - value,
+            ControlRow::Current(value) => y[l.current] - (value + change),
+            ControlRow::Voltage(value) => y[l.voltage] - (value + change),
+            ControlRow::Power(value) => y[l.current] * y[l.voltage] - (value + change),
             ControlRow::Resistance(value) => y[l.voltage] - value * y[l.current],
         };
         out[l.temperature] = match self.thermal {

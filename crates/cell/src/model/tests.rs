@@ -3,15 +3,14 @@
 use super::{CellModel, ControlRow};
 use crate::ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
+use crate::options::{DfnOptions, ModelKind, Thermal};
 use crate::parameters::{Kinetics, LithiumMetal, NegativeElectrode, ParameterSet, RadiusDistribution};
 use crate::property::{Activated, Property};
-use crate::solve::{DfnOptions, ModelKind, Thermal};
 use crate::solver::bdf::DaeSystem;
 use proptest::prelude::*;
 
 fn options(order: usize, thermal: Thermal) -> DfnOptions {
-    let electrode =
-        |elements| ElectrodeMeshOptions { elements, particle: ParticleMeshOptions { elements: 2, order: 2 } };
+    let electrode = |elements| ElectrodeMeshOptions { elements, particle: ParticleMeshOptions::even(2, 2) };
     let mesh = MeshOptions { order, negative: electrode(2), separator_elements: 1, positive: electrode(1) };
     DfnOptions { mesh, thermal, ..DfnOptions::default() }
 }

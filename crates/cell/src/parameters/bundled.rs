@@ -87,6 +87,16 @@ static SETS: [BundledSet; 9] = [
     ),
 ];
 
+impl BundledSet {
+    /// The set with all its sources.
+    ///
+    /// # Errors
+    /// None for the data that come with the crate.
+    pub fn document(&self) -> Result<CellDocument, CellError> {
+        CellDocument::read(self.document)
+    }
+}
+
 impl ParameterSet {
     /// The sets that come with the crate, with their papers.
     pub fn names() -> &'static [BundledSet] {
@@ -105,7 +115,7 @@ impl ParameterSet {
     /// ```
     pub fn bundled(name: &str) -> Result<Self, CellError> {
         if let Some(set) = SETS.iter().find(|set| set.name.eq_ignore_ascii_case(name)) {
-            return Ok(CellDocument::read(set.document)?.parameters);
+            return Ok(set.document()?.parameters);
         }
         let names: Vec<&str> = SETS.iter().map(|set| set.name).collect();
         let name: String = name.chars().take(80).collect();

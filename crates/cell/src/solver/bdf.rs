@@ -45,6 +45,10 @@ pub(crate) trait DaeSystem {
     fn norm(&self, v: &[f64]) -> f64;
     /// Index of the largest weighted entry.
     fn largest(&self, v: &[f64]) -> usize;
+    /// Which of the unknowns but the integrals have a rate of change in the equations.
+    fn differential(&self) -> Vec<bool>;
+    /// Time at which inputs that change with time are taken from now on.
+    fn set_time(&mut self, time: f64);
     /// Rates of the integrals.
     fn quadrature_rates(&mut self, y: &[f64], out: &mut [f64]);
 }
@@ -74,6 +78,19 @@ pub(crate) struct Counters {
     pub(crate) newton_iterations: usize,
     pub(crate) error_failures: usize,
     pub(crate) newton_failures: usize,
+}
+
+impl Counters {
+    /// Adds the work of another integrator.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.steps += other.steps;
+        self.residuals += other.residuals;
+        self.linearizations += other.linearizations;
+        self.factorizations += other.factorizations;
+        self.newton_iterations += other.newton_iterations;
+        self.error_failures += other.error_failures;
+        self.newton_failures += other.newton_failures;
+    }
 }
 
 /// The state of the integrator. All arrays are allocated once.
@@ -605,10 +622,9 @@ impl Bdf {
         }
     }
 
-    /// The interpolating polynomial of the last step at `time`, for one unknown.
-    pub(crate) fn interpolate(&self, time: f64, unknown: usize) -> f64 {
-        let coefficients = self.interpolation_coefficients(time);
-        (0..=self.last_order.max(1)).map(|j| coefficients[j] * self.differences[j][unknown]).sum()
+    /// State that a failed step started from.
+    pub(crate) fn copy_last_accepted(&self, out: &mut [f64]) {
+        out.copy_from_slice(&self.differences[0]);
     }
 
     /// The interpolating polynomial of the last step at `time`.

@@ -3,14 +3,13 @@
 use super::cell::{BATCH, Batch, ClosedCell};
 use super::panel::{POINTS, Rule, Values, Verdict, root};
 use crate::FARADAY;
-use crate::error::CellError;
+use crate::options::DfnOptions;
 use crate::parameters::ParameterSet;
 use crate::property::Undefined;
 use crate::protocol::{Control, Limit, PlacedStep, Step, StepState};
 use crate::solution::{
     DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange, WorkCounters,
 };
-use crate::solve::DfnOptions;
 
 /// A limit overstepped by less than this between points is not met, V (or stoichiometry).
 const TOUCH: f64 = 1e-9;
@@ -24,16 +23,12 @@ const TRAVEL: f64 = 0.1;
 /// Interpolation error of the voltage that is allowed in a panel, in `rtol` volts.
 const INTERPOLATION: f64 = 3.0;
 
-/// Why the closed form does not go on.
-pub(super) enum Stop {
-    /// A material function has no value: the general solver tells where.
-    General,
-    Error(CellError),
-}
+/// The closed form does not go on: the general solver tells why.
+pub(super) struct Stop;
 
 impl From<Undefined> for Stop {
     fn from(_: Undefined) -> Self {
-        Self::General
+        Self
     }
 }
 
@@ -107,6 +102,8 @@ struct Sums {
     contact: f64,
     reaction: f64,
     reversible: f64,
+    /// Work at the equilibrium potentials.
+    surface: f64,
 }
 
 pub(super) struct ClosedRun<'a> {
@@ -118,6 +115,11 @@ pub(super) struct ClosedRun<'a> {
     time: f64,
     next_output: usize,
     next_profile: usize,
+    /// Times since the start of the step at which its period falls: the next, and their distance.
+    next_period: f64,
+    period: f64,
+    /// Times since the start of the step at which it was sampled, if they are to be kept.
+    sampled: Vec<f64>,
     sums: Sums,
     /// Lithium of the electrodes at the start, mol/m2.
     starts: [f64; 2],
@@ -170,6 +172,9 @@ impl<'a> ClosedRun<'a> {
             time: 0.0,
             next_output: 0,
             next_profile: 0,
+            next_period: f64::INFINITY,
+            period: f64::INFINITY,
+            sampled: Vec::new(),
             sums: Sums::default(),
             starts,
             end_voltage: 0.0,
@@ -194,7 +199,10 @@ impl<'a> ClosedRun<'a> {
         self.cell.voltages(0..1, &mut batch)?;
         self.solution.work.outside_table += batch.outside;
         self.see(&batch, 0);
-        self.record_start()?;
+        (self.next_period, self.period) =
+            step.period_s.map_or((f64::INFINITY, f64::INFINITY), |period| (0.0, period));
+        self.sampled.clear();
+        self.record_start(&batch);
         let start = self.time;
         let before = self.sums;
         let (longest, asked_for) = step.longest_s(self.p.nominal_capacity_ah);
@@ -206,6 +214,10 @@ impl<'a> ClosedRun<'a> {
         }
         self.end_voltage = batch.voltage[0];
         self.audit();
+        let wanted = self.options.record_every_step || step.period_s.is_some();
+        if wanted && self.solution.time_s.last().is_none_or(|last| *last < self.time) {
+            self.push(self.time, 0.0, self.end_voltage);
+        }
         let at_end = if asked_for { EndReason::TimeLimit } else { EndReason::LongestDuration };
         let reason = cause.map_or(at_end, |cause| cause.end_reason(step));
         self.solution.steps.push(StepSummary {
@@ -253,14 +265,13 @@ impl<'a> ClosedRun<'a> {
     fn march(&mut self, step: &Step, longest: f64, batch: &mut Batch) -> Result<(f64, Option<Cause>), Stop> {
         let rule = Rule::get();
         let mut leg = self.leg(step, longest);
-        // Integrals of voltage, overpotential and T dU/dT, V s.
-        let mut integrals = [0.0; 3];
+        // Integrals of the lists of a batch, V s.
+        let mut integrals = [0.0; 4];
         let mut count = 0;
         while leg.left < leg.end {
             count += 1;
             if count > self.options.max_steps {
-                let time_s = self.time + leg.seconds(leg.left);
-                return Err(Stop::Error(CellError::TooManySteps { steps: self.options.max_steps, time_s }));
+                return Err(Stop);
             }
             let right = leg.right();
             let width = right - leg.left;
@@ -270,20 +281,17 @@ impl<'a> ClosedRun<'a> {
             };
             self.panels += 1;
             let weights = rule.points.map(|u| 2.0 * leg.longest * (leg.left + width * u) * width);
-            for (sum, values) in
-                integrals.iter_mut().zip([&batch.voltage, &batch.overpotential, &batch.entropic])
-            {
+            for (sum, values) in integrals.iter_mut().zip(batch.lists()) {
                 *sum += rule.mean(&std::array::from_fn(|i| weights[i] * values[i]));
             }
             for i in 1..POINTS {
                 self.see(batch, i);
             }
-            for values in [&mut batch.voltage, &mut batch.overpotential, &mut batch.entropic] {
-                values[0] = values[POINTS - 1];
+            if self.options.record_every_step {
+                let points = rule.points[1..].iter().map(|u| leg.seconds(leg.left + width * u));
+                self.sampled.extend(points);
             }
-            for x in &mut batch.x {
-                x[0] = x[POINTS - 1];
-            }
+            batch.move_to_front(POINTS - 1);
             leg.left = right;
             leg.width = width * growth(error).clamp(0.5, 2.0);
         }
@@ -291,8 +299,9 @@ impl<'a> ClosedRun<'a> {
         let current = self.cell.current();
         self.sums.energy += current * integrals[0];
         self.sums.contact += current * current * self.cell.contact_resistance() * seconds;
-        self.sums.reaction += current * integrals[1];
-        self.sums.reversible += current * integrals[2];
+        self.sums.surface -= current * integrals[1];
+        self.sums.reaction += current * integrals[2];
+        self.sums.reversible += current * integrals[3];
         Ok((seconds, leg.cause))
     }
 
@@ -352,7 +361,7 @@ impl<'a> ClosedRun<'a> {
         }
         if self.cell.voltages(1..POINTS, batch).is_err() {
             if width < NARROWEST {
-                return Err(Stop::General);
+                return Err(Stop);
             }
             leg.width = 0.25 * width;
             return Ok(None);
@@ -494,57 +503,109 @@ impl<'a> ClosedRun<'a> {
         }
     }
 
-    /// Outputs and profiles that fall on the start of a step.
-    fn record_start(&mut self) -> Result<(), Stop> {
-        let outputs = due(self.output_times, self.next_output, self.time);
-        self.record_outputs(outputs, true)?;
-        let profiles = due(&self.options.profile_times_s, self.next_profile, self.time);
-        self.record_profiles(profiles, true);
-        Ok(())
+    /// Outputs and profiles that fall on the start of a step, which is in the first place of `batch`.
+    fn record_start(&mut self, batch: &Batch) {
+        let voltage = batch.voltage[0];
+        while let Some(time) = self.due_output(0.0) {
+            self.push(time, 0.0, voltage);
+        }
+        if self.options.record_every_step && self.solution.time_s.last() != Some(&self.time) {
+            self.push(self.time, 0.0, voltage);
+        }
+        self.record_profiles(self.time, true);
     }
 
     /// Lets `seconds` of the present step pass, with the outputs and profiles that fall into them.
     fn pass(&mut self, seconds: f64) -> Result<(), Stop> {
+        let mut times = [0.0; BATCH];
+        let mut count = 0;
+        let mut sampled = std::mem::take(&mut self.sampled).into_iter().peekable();
+        let mut output = self.due_output(seconds);
+        let mut last = f64::NEG_INFINITY;
+        loop {
+            let own = sampled.peek().map(|s| self.time + s);
+            let (time, is_own) = match (output, own) {
+                (Some(time), None) => (time, false),
+                (Some(time), Some(own)) if time <= own => (time, false),
+                (_, Some(own)) => (own, true),
+                (None, None) => break,
+            };
+            if is_own {
+                sampled.next();
+            } else {
+                output = self.due_output(seconds);
+            }
+            if is_own && time <= last {
+                continue;
+            }
+            last = time;
+            times[count] = time;
+            count += 1;
+            if count == BATCH {
+                self.push_outputs(&times)?;
+                count = 0;
+            }
+        }
+        self.push_outputs(&times[..count])?;
         let end = self.time + seconds;
-        let outputs = due(self.output_times, self.next_output, end);
-        self.record_outputs(outputs, false)?;
-        let profiles = due(&self.options.profile_times_s, self.next_profile, end);
-        self.record_profiles(profiles, false);
+        self.record_profiles(end, false);
         self.cell.advance(seconds);
         self.sums.charge += self.cell.current() * seconds;
         self.time = end;
         Ok(())
     }
 
-    /// Outputs number `range`; with `at_start` they show the start of the step, whatever their times.
-    fn record_outputs(&mut self, range: std::ops::Range<usize>, at_start: bool) -> Result<(), Stop> {
+    /// Next output time up to `seconds` after the start of the step: of the list asked for, or of the step's period.
+    fn due_output(&mut self, seconds: f64) -> Option<f64> {
+        let listed = self.output_times.get(self.next_output).copied().unwrap_or(f64::INFINITY);
+        let periodic = self.time + self.next_period;
+        let next = listed.min(periodic);
+        if next > self.time + seconds || next == f64::INFINITY {
+            return None;
+        }
+        if listed <= periodic {
+            self.next_output += 1;
+        }
+        if periodic <= listed {
+            self.next_period += self.period;
+        }
+        Some(next)
+    }
+
+    /// Outputs within the present step.
+    fn push_outputs(&mut self, times: &[f64]) -> Result<(), Stop> {
+        if times.is_empty() {
+            return Ok(());
+        }
         let mut batch = Batch::new();
-        self.next_output = range.end;
-        for times in self.output_times[range].chunks(BATCH) {
-            let mut seconds = [0.0; BATCH];
-            if !at_start {
-                for (s, t) in seconds.iter_mut().zip(times) {
-                    *s = t - self.time;
-                }
-            }
-            self.cell.surfaces(&seconds[..times.len()], 0, &mut batch);
-            self.cell.voltages(0..times.len(), &mut batch)?;
-            let current = self.cell.current();
-            for ((t, s), v) in times.iter().zip(seconds).zip(batch.voltage) {
-                self.solution.time_s.push(*t);
-                self.solution.voltage_v.push(v);
-                self.solution.current_a.push(current * self.area);
-                self.solution.temperature_k.push(self.p.initial_temperature_k);
-                let charge = self.sums.charge + current * s;
-                self.solution.discharge_capacity_ah.push(charge * self.area / 3600.0);
-            }
+        let mut seconds = [0.0; BATCH];
+        for (s, t) in seconds.iter_mut().zip(times) {
+            *s = t - self.time;
+        }
+        self.cell.surfaces(&seconds[..times.len()], 0, &mut batch);
+        self.cell.voltages(0..times.len(), &mut batch)?;
+        for ((time, seconds), voltage) in times.iter().zip(seconds).zip(batch.voltage) {
+            self.push(*time, seconds, voltage);
         }
         Ok(())
     }
 
-    fn record_profiles(&mut self, range: std::ops::Range<usize>, at_start: bool) {
-        self.next_profile = range.end;
-        for time_s in &self.options.profile_times_s[range] {
+    /// An output `seconds` after the state that is kept.
+    fn push(&mut self, time: f64, seconds: f64, voltage: f64) {
+        let current = self.cell.current();
+        let charge = self.sums.charge + current * seconds;
+        self.solution.time_s.push(time);
+        self.solution.voltage_v.push(voltage);
+        self.solution.current_a.push(current * self.area);
+        self.solution.temperature_k.push(self.p.initial_temperature_k);
+        self.solution.discharge_capacity_ah.push(charge * self.area / 3600.0);
+    }
+
+    /// Profiles that are due up to `end`; with `at_start` they show the start of the step, whatever their times.
+    fn record_profiles(&mut self, end: f64, at_start: bool) {
+        let options = self.options;
+        while let Some(time_s) = options.profile_times_s.get(self.next_profile).filter(|t| **t <= end) {
+            self.next_profile += 1;
             let seconds = if at_start { 0.0 } else { time_s - self.time };
             let mut surface = [Vec::new(), Vec::new()];
             let mut currents = [Vec::new(), Vec::new()];
@@ -599,6 +660,8 @@ impl<'a> ClosedRun<'a> {
             ohmic_solid_j: sums.contact * area,
             reaction_j: sums.reaction * area,
             reversible_j: sums.reversible * area,
+            surface_work_j: sums.surface * area,
+            residual_j: (sums.energy + sums.contact + sums.reaction + sums.surface) * area,
             ..EnergyBalance::default()
         };
         solution.work.steps = self.panels;
@@ -628,10 +691,4 @@ fn bracket(leg: &Leg, width: f64, j: usize, values: &Values) -> ((f64, f64), (f6
     let points = &Rule::get().points;
     let at = |i: usize| (leg.left + width * points[i], values[i]);
     (at(j.max(1) - 1), at(j.max(1)))
-}
-
-/// Indices of `times` from `next` on that are not later than `end`.
-fn due(times: &[f64], next: usize, end: f64) -> std::ops::Range<usize> {
-    let count = times[next..].iter().take_while(|time| **time <= end).count();
-    next..next + count
 }

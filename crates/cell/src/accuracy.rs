@@ -1,0 +1,214 @@
+//! Runs to a wanted accuracy of the voltage, with an estimate of the error that is left.
+
+use crate::closed_form;
+use crate::error::CellError;
+use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
+use crate::options::{DfnOptions, check_times};
+use crate::parameters::ParameterSet;
+use crate::protocol::Protocol;
+use crate::run::{Outcome, Probes, run_with_probes};
+use scalade_numerics::cpu_seconds;
+
+/// One refinement: order and elements of an electrode and of the separator, elements and order of the particles,
+/// and rtol.
+struct Level {
+    order: usize,
+    elements: usize,
+    separator_elements: usize,
+    particle: (usize, usize),
+    rtol: f64,
+}
+
+/// Meshes and tolerances, each at least three times as accurate as the one before in smooth discharges.
+const LEVELS: [Level; 7] = [
+    Level { order: 5, elements: 1, separator_elements: 1, particle: (3, 4), rtol: 2e-4 },
+    Level { order: 4, elements: 2, separator_elements: 1, particle: (3, 4), rtol: 1e-4 },
+    Level { order: 4, elements: 3, separator_elements: 1, particle: (3, 5), rtol: 3e-5 },
+    Level { order: 6, elements: 3, separator_elements: 1, particle: (4, 5), rtol: 1e-5 },
+    Level { order: 6, elements: 6, separator_elements: 2, particle: (4, 6), rtol: 2e-6 },
+    Level { order: 6, elements: 12, separator_elements: 3, particle: (5, 7), rtol: 5e-7 },
+    Level { order: 6, elements: 24, separator_elements: 4, particle: (5, 8), rtol: 2e-7 },
+];
+/// Protocol steps over which the error is estimated; later ones are solved on the mesh that was found.
+const ESTIMATED_STEPS: usize = 12;
+/// Voltages compared in each protocol step, at most.
+const PROBES: usize = 40;
+
+/// A run with an estimate of its error.
+#[derive(Debug, Clone)]
+pub struct Estimated {
+    /// The run.
+    pub outcome: Outcome,
+    /// Estimate of the largest error of the voltage, V, from one second after the start of each protocol step on
+    /// (in shorter steps from 2 % of their duration on: at first the current has a thin layer in the particles
+    /// to itself). It is half the largest difference d to the next coarser mesh and tolerance at equal times since
+    /// the start of each step: errors that fall threefold or faster are at most d/2. Where three runs show that
+    /// they fall by a ratio q only, it is d q/(1 - q). `None` if the coarser run failed. In the closed form of the
+    /// single-particle model it is a bound on rounding, and nothing is compared.
+    pub voltage_error_v: Option<f64>,
+    /// Largest difference of the end times of protocol steps, s.
+    pub end_time_error_s: Option<f64>,
+    /// Protocol steps that were compared.
+    pub compared_steps: usize,
+    /// The wanted accuracy was not reached on the finest mesh.
+    pub not_reached: bool,
+    /// The options that were used.
+    pub options: DfnOptions,
+    /// Unknowns of the model; 0 for a closed form.
+    pub states: usize,
+    /// CPU time of the run, s.
+    pub cpu_time_s: f64,
+    /// CPU time of all other runs that the choice and the estimate took, s.
+    pub estimate_cpu_time_s: f64,
+}
+
+/// The options at refinement `level`, which keep everything but mesh and tolerances.
+fn at_level(base: &DfnOptions, level: usize) -> DfnOptions {
+    let Level { order, elements, separator_elements, particle, rtol } = LEVELS[level];
+    let particle = ParticleMeshOptions::graded(particle.0, particle.1);
+    let electrode = ElectrodeMeshOptions { elements, particle };
+    let mesh = MeshOptions { order, negative: electrode, separator_elements, positive: electrode };
+    DfnOptions { mesh, rtol, atol: (0.1 * rtol).min(1e-6), ..base.clone() }
+}
+
+impl DfnOptions {
+    /// Mesh and time tolerances that keep errors of the voltage below `volts` in smooth discharges.
+    ///
+    /// # Errors
+    /// [`CellError::Option`] for a tolerance outside 1e-7 to 1e-2 V.
+    pub fn for_tolerance(volts: f64) -> Result<Self, CellError> {
+        Ok(at_level(&Self::default(), level_of(volts)?))
+    }
+}
+
+fn level_of(volts: f64) -> Result<usize, CellError> {
+    if !(1e-7..=1e-2).contains(&volts) {
+        let requirement = "must lie between 1e-7 and 1e-2 V";
+        return Err(CellError::Option { option: "tolerance [V]", value: volts, requirement });
+    }
+    Ok([5e-5, 9e-6, 3e-6, 1e-6, 3e-7].iter().position(|limit| volts >= *limit).map_or(6, |i| i + 1))
+}
+
+/// One run of the refinement.
+struct Trial {
+    outcome: Outcome,
+    probes: Probes,
+    states: usize,
+    cpu_time_s: f64,
+}
+
+fn trial(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    times: &[f64],
+    probes: Probes,
+) -> Result<Trial, CellError> {
+    let start = cpu_seconds();
+    let (outcome, probes, states) = run_with_probes(parameters, protocol, options, times, probes)?;
+    Ok(Trial { outcome, probes, states, cpu_time_s: cpu_seconds() - start })
+}
+
+/// Error of the finer of two runs that differ by `difference`, where the two coarser ones before differed by
+/// `before`.
+fn estimate(difference: f64, before: Option<f64>) -> f64 {
+    let ratio = before.map_or(0.0, |before| (difference / before).clamp(0.0, 0.9));
+    difference * (ratio / (1.0 - ratio)).max(0.5)
+}
+
+/// The run in closed form, if there is one: its error is known without a second run.
+fn in_closed_form(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+    tolerance_v: f64,
+) -> Result<Option<Estimated>, CellError> {
+    options.validate()?;
+    protocol.validate()?;
+    check_times("output times [s]", output_times)?;
+    let start = cpu_seconds();
+    let rtol = options.rtol.min(tolerance_v);
+    let options = DfnOptions { rtol, ..options.clone() };
+    let Some(solution) = closed_form::run(parameters, protocol, &options, output_times)? else {
+        return Ok(None);
+    };
+    Ok(Some(Estimated {
+        voltage_error_v: Some(closed_form::VOLTAGE_ERROR),
+        end_time_error_s: Some(closed_form::TIME_ERROR * solution.end_time_s),
+        compared_steps: 0,
+        not_reached: false,
+        options,
+        states: 0,
+        outcome: Outcome { solution, failure: None },
+        cpu_time_s: cpu_seconds() - start,
+        estimate_cpu_time_s: 0.0,
+    }))
+}
+
+/// Solves `protocol` as [`crate::solve_or_partial`] does, on a mesh and with a time tolerance that are refined
+/// until the estimated error of the voltage is at most `tolerance_v`; mesh and tolerances of
+/// `options` are replaced.
+///
+/// # Errors
+/// Parameters, options and protocols that make no sense.
+pub fn solve_to_tolerance(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+    tolerance_v: f64,
+) -> Result<Estimated, CellError> {
+    let mut level = level_of(tolerance_v)?;
+    if let Some(run) = in_closed_form(parameters, protocol, options, output_times, tolerance_v)? {
+        return Ok(run);
+    }
+    let long = protocol.step_count() > ESTIMATED_STEPS;
+    let mut spent = 0.0;
+    let mut coarse: Option<Trial> = None;
+    let mut last_difference = None;
+    loop {
+        if coarse.is_none() {
+            let options = at_level(options, level - 1);
+            coarse = Some(trial(parameters, protocol, &options, &[], Probes::find(ESTIMATED_STEPS, PROBES))?);
+        }
+        let before = coarse.take();
+        let probes = match &before {
+            Some(before) => before.probes.planned(),
+            None => Probes::find(ESTIMATED_STEPS, PROBES),
+        };
+        let chosen = at_level(options, level);
+        // Of a long protocol only its beginning is compared.
+        let fine = trial(parameters, protocol, &chosen, if long { &[] } else { output_times }, probes)?;
+        let difference = before.as_ref().map(|before| fine.probes.compare(&before.probes));
+        let error = difference.as_ref().map(|d| estimate(d.voltage_v, last_difference));
+        last_difference = difference.as_ref().map(|d| d.voltage_v);
+        let ended_alike = before.as_ref().is_none_or(|b| b.outcome.failure.is_none());
+        spent += before.map_or(0.0, |b| b.cpu_time_s);
+        let reached =
+            fine.outcome.failure.is_none() && ended_alike && error.is_some_and(|error| error <= tolerance_v);
+        if reached || level + 1 == LEVELS.len() {
+            let last = if long {
+                spent += fine.cpu_time_s;
+                trial(parameters, protocol, &chosen, output_times, Probes::none())?
+            } else {
+                fine
+            };
+            let difference = difference.filter(|_| ended_alike);
+            return Ok(Estimated {
+                outcome: last.outcome,
+                voltage_error_v: error.filter(|_| ended_alike),
+                end_time_error_s: difference.as_ref().map(|d| d.end_time_s),
+                compared_steps: difference.as_ref().map_or(0, |d| d.steps),
+                not_reached: !reached,
+                options: chosen,
+                states: last.states,
+                cpu_time_s: last.cpu_time_s,
+                estimate_cpu_time_s: spent,
+            });
+        }
+        // The run becomes the coarser one of the next pair.
+        coarse = Some(fine);
+        level += 1;
+    }
+}

@@ -1,0 +1,119 @@
+//! How a model is solved.
+
+use crate::ageing::AgeingOptions;
+use crate::error::CellError;
+use crate::mesh::MeshOptions;
+use serde::{Deserialize, Serialize};
+
+/// Which model is solved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelKind {
+    /// Doyle-Fuller-Newman model: porous electrodes resolved through the thickness.
+    #[default]
+    Dfn,
+    /// Single-particle model with electrolyte.
+    Spme,
+    /// Single-particle model. Where the particle diffusivities are constant, the temperature is, nothing ages and
+    /// the steps are constant currents and rests (without limits on dV/dt and conditions), it is evaluated in
+    /// closed form, with the equations of [`crate::single_particle_voltage`] and without a mesh; outputs and
+    /// limits are then exact to rounding, integrals to `rtol`.
+    Spm,
+}
+
+/// Treatment of temperature.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Thermal {
+    /// The initial temperature throughout.
+    #[default]
+    Isothermal,
+    /// One temperature for the whole cell: rho c V dT/dt = heat - h A (T - ambient).
+    Lumped,
+}
+
+/// How to solve the model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DfnOptions {
+    /// Model.
+    pub model: ModelKind,
+    /// Ageing of the negative electrode.
+    pub ageing: AgeingOptions,
+    /// Mesh.
+    pub mesh: MeshOptions,
+    /// Relative tolerance of concentrations and temperature; potentials are held to `rtol` volts.
+    pub rtol: f64,
+    /// Tolerance of concentrations relative to their scale (maximum, or initial salt concentration), where
+    /// they are near zero.
+    pub atol: f64,
+    /// Treatment of temperature.
+    pub thermal: Thermal,
+    /// Most time steps in one protocol step.
+    pub max_steps: usize,
+    /// A step ends when a surface stoichiometry comes this close to 0 or 1.
+    pub stoichiometry_margin: f64,
+    /// Whether voltage and current are also kept at the end of every time step.
+    pub record_every_step: bool,
+    /// Times at which profiles are kept, s.
+    pub profile_times_s: Vec<f64>,
+    /// Whether to integrate the dissipation inside the particles and the change of free energy (costs time;
+    /// isothermal audit).
+    pub audit_heat_of_mixing: bool,
+}
+
+impl Default for DfnOptions {
+    fn default() -> Self {
+        Self {
+            model: ModelKind::Dfn,
+            ageing: AgeingOptions::default(),
+            mesh: MeshOptions::default(),
+            rtol: 3e-5,
+            atol: 1e-6,
+            thermal: Thermal::Isothermal,
+            max_steps: 100_000,
+            stoichiometry_margin: 1e-6,
+            record_every_step: false,
+            profile_times_s: Vec::new(),
+            audit_heat_of_mixing: false,
+        }
+    }
+}
+
+impl DfnOptions {
+    /// A coarser mesh and tolerance: about 1e-4 V at less than half the time, for sweeps and fits.
+    pub fn draft() -> Self {
+        let mut options = Self { rtol: 1e-4, ..Self::default() };
+        for electrode in [&mut options.mesh.negative, &mut options.mesh.positive] {
+            electrode.elements = 1;
+            electrode.particle.order = 8;
+        }
+        options
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), CellError> {
+        let inside = |option, value: f64, low: f64, high: f64, requirement| {
+            if (low..=high).contains(&value) {
+                Ok(())
+            } else {
+                Err(CellError::Option { option, value, requirement })
+            }
+        };
+        inside("rtol", self.rtol, 1e-12, 1e-2, "must lie between 1e-12 and 1e-2")?;
+        inside("atol", self.atol, 1e-14, 1e-2, "must lie between 1e-14 and 1e-2")?;
+        inside("stoichiometry_margin", self.stoichiometry_margin, 0.0, 0.1, "must lie between 0 and 0.1")?;
+        check_times("profile times [s]", &self.profile_times_s)
+    }
+}
+
+pub(crate) fn check_times(option: &'static str, times: &[f64]) -> Result<(), CellError> {
+    if let Some(value) = times.iter().find(|t| !(t.is_finite() && **t >= 0.0)) {
+        return Err(CellError::Option {
+            option,
+            value: *value,
+            requirement: "must be finite and not negative",
+        });
+    }
+    if let Some(pair) = times.windows(2).find(|w| w[1] < w[0]) {
+        return Err(CellError::Option { option, value: pair[1], requirement: "must not decrease" });
+    }
+    Ok(())
+}

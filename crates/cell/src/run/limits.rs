@@ -1,0 +1,177 @@
+//! Limits that end a step, and the time at which they are met.
+
+use super::Run;
+use crate::error::CellError;
+use crate::model::{ControlRow, integral};
+use crate::protocol::{Limit, Step, StepState};
+use crate::solution::EndReason;
+use crate::solver::bdf::DaeSystem;
+
+/// What ends a step before its duration.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Cause {
+    /// The limit of the step with this index.
+    Limit(usize),
+    /// Particles of an electrode (0 negative, 1 positive) that are empty or full at their surface.
+    Particles(usize),
+}
+
+impl Cause {
+    pub(super) fn end_reason(self, step: &Step) -> EndReason {
+        match self {
+            Self::Limit(index) => step.limits[index].end_reason(),
+            Self::Particles(0) => EndReason::NegativeStoichiometry,
+            Self::Particles(_) => EndReason::PositiveStoichiometry,
+        }
+    }
+}
+
+impl Run<'_> {
+    /// The limit that is closest to being met at a state, or furthest beyond, and its value: met when not
+    /// positive, NaN for a condition without a value.
+    fn nearest_limit(&self, step: &Step, y: &[f64], time: f64, slope: f64) -> (Cause, f64) {
+        let area = self.parameters.total_area_m2();
+        let l = self.model.layout;
+        let state = StepState {
+            voltage_v: y[l.voltage],
+            current_a: y[l.current] * area,
+            temperature_k: y[l.temperature],
+            time_s: time - self.step_start.0,
+            charge_ah: (y[l.integrals + integral::CHARGE] - self.step_start.1) * area / 3600.0,
+            voltage_slope_v_per_s: slope,
+        };
+        let capacity = self.parameters.nominal_capacity_ah;
+        let margin = self.options.stoichiometry_margin;
+        let particles = [1.0, -1.0].map(|sign| {
+            let (low, high) = self.surface_range(sign, y);
+            (Cause::Particles(usize::from(sign < 0.0)), (low - margin).min(1.0 - margin - high))
+        });
+        let limits = step.limits.iter().enumerate();
+        limits
+            .map(|(index, limit)| (Cause::Limit(index), limit.gap(&state, capacity)))
+            .chain(particles)
+            .reduce(|best, gap| if gap.1 < best.1 || gap.1.is_nan() { gap } else { best })
+            .unwrap_or(particles[0])
+    }
+
+    pub(super) fn met_limit(
+        &self,
+        step: &Step,
+        y: &[f64],
+        time: f64,
+        slope: f64,
+    ) -> Result<Option<Cause>, CellError> {
+        let (cause, value) = self.nearest_limit(step, y, time, slope);
+        if value.is_nan() {
+            let requirement =
+                "the condition that ends a step has no value here; check its logarithms, roots and quotients";
+            return Err(CellError::Option { option: "condition of a step", value, requirement });
+        }
+        Ok((value <= 0.0).then_some(cause))
+    }
+
+    /// dV/dt at `time` in the last time step, if the step asks for it.
+    pub(super) fn voltage_slope(&mut self, step: &Step, time: f64) -> f64 {
+        if !step.limits.iter().any(|limit| matches!(limit, Limit::VoltageSlopeBelow { .. })) {
+            return f64::INFINITY;
+        }
+        let width = 1e-3 * (self.integrators.time() - self.integrators.previous_time());
+        let mut y = std::mem::take(&mut self.scratch);
+        self.integrators.interpolate(time, &mut y);
+        let voltage = y[self.model.layout.voltage];
+        self.integrators.interpolate(time - width, &mut y);
+        let before = y[self.model.layout.voltage];
+        self.scratch = y;
+        (voltage - before) / width
+    }
+
+    /// Smallest and largest surface stoichiometry of the negative (`sign` 1) or the positive electrode (-1);
+    /// an electrode without particles is half full.
+    pub(super) fn surface_range(&self, sign: f64, y: &[f64]) -> (f64, f64) {
+        let mut range = (f64::MAX, f64::MIN);
+        for family in self.model.electrodes.iter().filter(|e| e.sign == sign).flat_map(|e| &e.families) {
+            let start = family.surface_start();
+            for c in &y[start..start + family.count()] {
+                let x = c / family.max_concentration;
+                range = (range.0.min(x), range.1.max(x));
+            }
+        }
+        if range.0 > range.1 { (0.5, 0.5) } else { range }
+    }
+
+    /// The electrode whose particles are as good as empty or full at their surface: there the current cannot be
+    /// kept up, and the time step shrinks to nothing before the bound itself is met.
+    pub(super) fn exhausted(&self) -> Option<Cause> {
+        const NEARLY: f64 = 2e-4;
+        [1.0, -1.0].into_iter().find_map(|sign| {
+            let (low, high) = self.surface_range(sign, &self.y);
+            (low < NEARLY || high > 1.0 - NEARLY).then_some(Cause::Particles(usize::from(sign < 0.0)))
+        })
+    }
+
+    /// The nearest limit and its value at `time` in the last step.
+    fn gap(&mut self, step: &Step, time: f64) -> (Cause, f64) {
+        let slope = self.voltage_slope(step, time);
+        let mut y = std::mem::take(&mut self.scratch);
+        self.integrators.interpolate(time, &mut y);
+        let nearest = self.nearest_limit(step, &y, time, slope);
+        self.scratch = y;
+        nearest
+    }
+
+    /// Time within the last step at which a limit is met, and the state there: bisection on the
+    /// interpolating polynomial, then secant steps in which the potentials are solved again for the
+    /// interpolated concentrations.
+    pub(super) fn locate(&mut self, step: &Step) -> Result<(Cause, f64), CellError> {
+        let (mut low, mut high) = (self.integrators.previous_time(), self.integrators.time());
+        let mut cause = self.gap(step, high).0;
+        for _ in 0..200 {
+            let middle = 0.5 * (low + high);
+            if middle <= low || middle >= high || high - low < 1e-9 * (high.abs() + 1.0) {
+                break;
+            }
+            let (found, value) = self.gap(step, middle);
+            if value <= 0.0 {
+                high = middle;
+                cause = found;
+            } else {
+                low = middle;
+            }
+        }
+        let mut time = high;
+        self.integrators.interpolate(time, &mut self.y);
+        if !matches!(self.model.control, ControlRow::Current(_)) {
+            return Ok((cause, time));
+        }
+        let Cause::Limit(index) = cause else { return Ok((cause, time)) };
+        if let Limit::VoltageBelow { volts } | Limit::VoltageAbove { volts } = step.limits[index] {
+            time = self.polish(time, volts)?;
+        }
+        Ok((cause, time))
+    }
+
+    fn polish(&mut self, located: f64, target: f64) -> Result<f64, CellError> {
+        let span = self.integrators.time() - self.integrators.previous_time();
+        let ends = (self.integrators.previous_time(), self.integrators.time() + 0.1 * span);
+        let mut time = located;
+        let width = 1e-4 * span;
+        let unknown = self.model.layout.voltage;
+        for _ in 0..8 {
+            self.integrators.interpolate(time, &mut self.y);
+            self.model.set_time(time);
+            self.model.solve_potentials(&mut self.y, time)?;
+            let miss = self.y[unknown] - target;
+            let mut at = |t: f64| {
+                self.integrators.interpolate(t, &mut self.scratch);
+                self.scratch[unknown]
+            };
+            let slope = (at(time + width) - at(time - width)) / (2.0 * width);
+            let change = -miss / slope;
+            if !change.is_finite() || change.abs() < 1e-10 * (time.abs() + 1.0) {
+                break;
+            }
+            time = (time + change).clamp(ends.0, ends.1);
+        }
+        Ok(time)
+    }
+}

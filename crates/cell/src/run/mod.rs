@@ -1,0 +1,380 @@
+//! Runs a protocol.
+
+mod limits;
+mod probes;
+mod record;
+
+use crate::closed_form;
+use crate::error::CellError;
+use crate::model::{CellModel, ControlRow, integral};
+use crate::options::{DfnOptions, check_times};
+use crate::parameters::ParameterSet;
+use crate::protocol::{Control, DriveCycle, DriveQuantity, PlacedStep, Protocol, Step};
+use crate::solution::{
+    DfnSolution, EndReason, EnergyBalance, Inventory, StepSummary, StoichiometryRange, WorkCounters,
+};
+use crate::solver::Integrators;
+use crate::solver::bdf::DaeSystem;
+use limits::Cause;
+
+pub(crate) use probes::Probes;
+
+/// Solves `protocol` for a cell that starts at rest, and gives voltage, current, temperature and charge at
+/// `output_times` (s, not decreasing; those beyond the end of the run are left out) with audits of
+/// conservation, energy and work.
+///
+/// # Errors
+/// Parameters, options and protocols that make no sense; starting potentials that cannot be found; time
+/// steps that cannot be taken: with the variable, its place, the time and the residual.
+pub fn solve(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+) -> Result<DfnSolution, CellError> {
+    let outcome = solve_or_partial(parameters, protocol, options, output_times)?;
+    outcome.failure.map_or(Ok(outcome.solution), Err)
+}
+
+/// As [`solve`], but a run that cannot go on gives what it has: the part before the failure.
+///
+/// # Errors
+/// Parameters, options and protocols that make no sense.
+pub fn solve_or_partial(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+) -> Result<Outcome, CellError> {
+    Ok(run_with_probes(parameters, protocol, options, output_times, Probes::none())?.0)
+}
+
+/// As [`solve_or_partial`], with the number of the model's unknowns (0 for a closed form).
+///
+/// # Errors
+/// Parameters, options and protocols that make no sense.
+pub fn solve_counting(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+) -> Result<(Outcome, usize), CellError> {
+    let (outcome, _, states) = run_with_probes(parameters, protocol, options, output_times, Probes::none())?;
+    Ok((outcome, states))
+}
+
+/// The same with the voltages that `probes` asks for, and the number of unknowns. A run that is probed ends after
+/// the probed steps.
+pub(crate) fn run_with_probes(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+    probes: Probes,
+) -> Result<(Outcome, Probes, usize), CellError> {
+    options.validate()?;
+    protocol.validate()?;
+    check_times("output times [s]", output_times)?;
+    if probes.is_none()
+        && let Some(solution) = closed_form::run(parameters, protocol, options, output_times)?
+    {
+        return Ok((Outcome { solution, failure: None }, probes, 0));
+    }
+    let model = CellModel::new(parameters, options)?;
+    let states = model.layout.integrals;
+    let mut run = Run::new(parameters, model, options, output_times);
+    run.probes = probes;
+    let mut steps = protocol.steps();
+    let mut failure = None;
+    while let Some(placed) = steps.next() {
+        match run.step(&placed) {
+            Ok(ended_by_limit) if placed.step.leaves_repeat && ended_by_limit => steps.leave_repeat(),
+            Ok(_) => {}
+            Err(error) => {
+                failure = Some(error);
+                break;
+            }
+        }
+        if run.probes.complete(run.solution.steps.len()) {
+            break;
+        }
+    }
+    let probes = std::mem::take(&mut run.probes);
+    Ok((Outcome { solution: run.finish(), failure }, probes, states))
+}
+
+/// How a run went: all of it, or what there is up to a failure.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The run, or the part before the failure.
+    pub solution: DfnSolution,
+    /// Why it did not reach the end of the protocol.
+    pub failure: Option<CellError>,
+}
+
+/// Lithium of one electrode at the start, and what it can hold, mol/m2.
+#[derive(Debug, Clone, Copy)]
+struct ElectrodeStart {
+    lithium: f64,
+    capacity: f64,
+}
+
+struct Run<'a> {
+    parameters: &'a ParameterSet,
+    options: &'a DfnOptions,
+    output_times: &'a [f64],
+    model: CellModel,
+    integrators: Integrators,
+    time: f64,
+    y: Vec<f64>,
+    scratch: Vec<f64>,
+    started: bool,
+    /// Time and charge (A s/m2) at the start of the step.
+    step_start: (f64, f64),
+    /// Index of the next output and the next profile.
+    next_output: usize,
+    next_profile: usize,
+    /// Unknowns at the start.
+    start: Vec<f64>,
+    starts: Vec<ElectrodeStart>,
+    start_salt: f64,
+    start_temperature: f64,
+    /// Times since the start of the step at which its period falls: the next, and their distance.
+    next_period: f64,
+    period: f64,
+    probes: Probes,
+    solution: DfnSolution,
+}
+
+impl<'a> Run<'a> {
+    fn new(
+        parameters: &'a ParameterSet,
+        model: CellModel,
+        options: &'a DfnOptions,
+        output_times: &'a [f64],
+    ) -> Self {
+        let y = model.rested_state(parameters);
+        let starts: Vec<ElectrodeStart> = model
+            .electrodes
+            .iter()
+            .map(|e| ElectrodeStart { lithium: e.lithium(&y), capacity: e.capacity() })
+            .collect();
+        let nothing = StoichiometryRange { low: 1.0, high: 0.0 };
+        let area = parameters.total_area_m2();
+        let solution = DfnSolution {
+            time_s: Vec::with_capacity(output_times.len()),
+            voltage_v: Vec::with_capacity(output_times.len()),
+            current_a: Vec::with_capacity(output_times.len()),
+            temperature_k: Vec::with_capacity(output_times.len()),
+            discharge_capacity_ah: Vec::with_capacity(output_times.len()),
+            end_time_s: 0.0,
+            end_reason: EndReason::TimeLimit,
+            end_voltage_v: 0.0,
+            end_temperature_k: 0.0,
+            end_capacity_ah: 0.0,
+            inventory: Inventory {
+                solid_lithium_mol: area * starts.iter().map(|s| s.lithium).sum::<f64>(),
+                ..Inventory::default()
+            },
+            energy: EnergyBalance::default(),
+            negative_stoichiometry: nothing,
+            positive_stoichiometry: nothing,
+            steps: Vec::new(),
+            profiles: Vec::new(),
+            work: WorkCounters::default(),
+        };
+        Self {
+            parameters,
+            options,
+            output_times,
+            integrators: Integrators::new(&model),
+            time: 0.0,
+            scratch: y.clone(),
+            start: y.clone(),
+            started: false,
+            step_start: (0.0, 0.0),
+            next_output: 0,
+            next_profile: 0,
+            starts,
+            start_salt: model.salt(&y),
+            start_temperature: parameters.initial_temperature_k,
+            next_period: f64::INFINITY,
+            period: f64::INFINITY,
+            probes: Probes::none(),
+            solution,
+            y,
+            model,
+        }
+    }
+
+    /// The control of a step that holds one value.
+    fn control_row(&self, control: &Control) -> ControlRow {
+        let area = self.parameters.total_area_m2();
+        match control {
+            Control::Current { amperes } => ControlRow::Current(amperes / area),
+            Control::CRate(rate) => ControlRow::Current(self.parameters.current_of_rate(*rate) / area),
+            Control::Voltage { volts } => ControlRow::Voltage(*volts),
+            Control::Power { watts } => ControlRow::Power(watts / area),
+            Control::Rest => ControlRow::Current(0.0),
+            Control::Resistance { ohms } => ControlRow::Resistance(ohms * area),
+            Control::Profile { cycle, factor } => self.traced(cycle, factor * cycle.value(0.0)),
+        }
+    }
+
+    /// The control that holds `value`, in the unit of the trace's quantity.
+    fn traced(&self, cycle: &DriveCycle, value: f64) -> ControlRow {
+        let area = self.parameters.total_area_m2();
+        match cycle.quantity() {
+            DriveQuantity::Current => ControlRow::Current(value / area),
+            DriveQuantity::CRate => ControlRow::Current(self.parameters.current_of_rate(value) / area),
+            DriveQuantity::Power => ControlRow::Power(value / area),
+            DriveQuantity::Voltage => ControlRow::Voltage(value),
+        }
+    }
+
+    /// Does one step; gives whether one of its limits ended it.
+    fn step(&mut self, placed: &PlacedStep) -> Result<bool, CellError> {
+        let step = placed.step;
+        let area = self.parameters.total_area_m2();
+        self.hold(self.control_row(&step.control), 0.0);
+        if !self.started {
+            let mut y = std::mem::take(&mut self.y);
+            let outcome = self.model.guess_potentials(&mut y, self.time);
+            self.y = y;
+            outcome?;
+            self.started = true;
+        }
+        let start = self.time;
+        let (longest, asked_for) = step.longest_s(self.parameters.nominal_capacity_ah);
+        let stop = start + longest;
+        let integrals = self.model.layout.integrals;
+        let before = [self.y[integrals + integral::CHARGE], self.y[integrals + integral::ENERGY]];
+        self.step_start = (start, before[0]);
+        (self.next_period, self.period) =
+            step.period_s.map_or((f64::INFINITY, f64::INFINITY), |period| (0.0, period));
+        self.probes.begin(self.solution.steps.len());
+        let outcome = match &step.control {
+            Control::Profile { cycle, factor } => self.follow(step, cycle, *factor, stop),
+            _ => self.hold_until(step, stop),
+        };
+        self.audit(&self.y.clone());
+        self.record_end(step);
+        let at_end = if asked_for { EndReason::TimeLimit } else { EndReason::LongestDuration };
+        let reason = match &outcome {
+            Ok(cause) => cause.map_or(at_end, |cause| cause.end_reason(step)),
+            Err(_) => EndReason::Failure,
+        };
+        self.solution.steps.push(StepSummary {
+            cycle: placed.cycle,
+            start_s: start,
+            end_s: self.time,
+            end_reason: reason,
+            charge_ah: (self.y[integrals + integral::CHARGE] - before[0]) * area / 3600.0,
+            energy_wh: (self.y[integrals + integral::ENERGY] - before[1]) * area / 3600.0,
+            ageing: self.model.ageing_state(&self.y, &self.start, area),
+        });
+        self.solution.end_reason = reason;
+        Ok(matches!(outcome?, Some(Cause::Limit(_))))
+    }
+
+    /// Sets the control to `row`, changing at `slope` per second (in its own unit) from now on.
+    fn hold(&mut self, row: ControlRow, slope: f64) {
+        self.model.control = row;
+        (self.model.control_slope, self.model.control_start) = (slope, self.time);
+        self.model.set_time(self.time);
+    }
+
+    /// Makes the potentials consistent with the control and starts an integrator; gives a limit that is met at
+    /// once.
+    fn begin(&mut self, step: &Step, kinks: bool, span: f64) -> Result<Option<Cause>, CellError> {
+        self.model.solve_potentials(&mut self.y, self.time)?;
+        let slope = self.model.starting_slope(&self.y, self.time)?;
+        self.integrators.restart(&mut self.model, kinks, (self.time, &self.y, &slope), span);
+        self.record_start();
+        self.met_limit(step, &self.y, self.time, f64::INFINITY)
+    }
+
+    /// Holds one value until a limit, which is given, or `stop`.
+    fn hold_until(&mut self, step: &Step, stop: f64) -> Result<Option<Cause>, CellError> {
+        if let Some(cause) = self.begin(step, false, stop - self.time)? {
+            return Ok(Some(cause));
+        }
+        self.integrate(step, stop, self.options.max_steps)
+    }
+
+    /// Follows a trace until a limit, which is given, or `stop`, piece by piece.
+    fn follow(
+        &mut self,
+        step: &Step,
+        cycle: &DriveCycle,
+        factor: f64,
+        stop: f64,
+    ) -> Result<Option<Cause>, CellError> {
+        let start = self.time;
+        // Time in the trace: that of the run is rounded.
+        let mut local = 0.0;
+        let mut before = f64::NAN;
+        while start + local < stop {
+            let segment = cycle.segment(local);
+            let end = (start + segment.end_s).min(stop);
+            let slope = (segment.end_value - segment.start_value) / (segment.end_s - segment.start_s);
+            let rate = self.traced(cycle, factor * slope).value();
+            self.hold(self.traced(cycle, factor * segment.start_value), rate);
+            let jump = (segment.start_value - before).abs() > 1e-12 * cycle.largest();
+            if (jump || before.is_nan())
+                && let Some(cause) = self.begin(step, true, end - self.time)?
+            {
+                return Ok(Some(cause));
+            }
+            if let Some(cause) = self.integrate(step, end, self.options.max_steps)? {
+                return Ok(Some(cause));
+            }
+            (local, before) = (segment.end_s, segment.end_value);
+        }
+        Ok(None)
+    }
+
+    /// Steps until a limit, which is given, or `stop`; leaves the state at the end, or the last one before a
+    /// failure, in `self.y`.
+    fn integrate(&mut self, step: &Step, stop: f64, most: usize) -> Result<Option<Cause>, CellError> {
+        for _ in 0..most {
+            if let Err(failure) = self.integrators.advance(&mut self.model, stop) {
+                self.integrators.copy_last_accepted(&mut self.y);
+                self.time = self.integrators.time();
+                if let Some(cause) = self.exhausted() {
+                    return Ok(Some(cause));
+                }
+                let (variable, node) = self.model.describe(failure.trouble.unknown);
+                return Err(CellError::TimeStep {
+                    reason: failure.trouble.reason,
+                    variable,
+                    node,
+                    time_s: self.time,
+                    step_s: failure.step,
+                    value: failure.trouble.value,
+                });
+            }
+            self.solution.work.outside_table += self.model.outside;
+            let y = std::mem::take(self.integrators.state());
+            self.audit(&y);
+            let time = self.integrators.time();
+            let slope = self.voltage_slope(step, time);
+            let met = self.met_limit(step, &y, time, slope);
+            *self.integrators.state() = y;
+            if met?.is_some() {
+                let (cause, time) = self.locate(step)?;
+                self.record_until(time);
+                self.time = time;
+                return Ok(Some(cause));
+            }
+            self.record_until(time);
+            self.record_time_step(time);
+            self.time = time.min(stop);
+            self.y.copy_from_slice(self.integrators.state());
+            if time >= stop {
+                return Ok(None);
+            }
+        }
+        Err(CellError::TooManySteps { steps: most, time_s: self.integrators.time() })
+    }
+}

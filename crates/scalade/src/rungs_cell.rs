@@ -1,0 +1,546 @@
+//! Cells on the user's own protocol, and their impedance.
+
+use crate::cell_run;
+use crate::error::ScaladeError;
+use crate::orderings::read_text;
+use crate::rungs::quantity;
+use crate::runner::Failure;
+use scalade_cell::{
+    AgeingOptions, BpxDocument, CellDocument, CellError, Control, CsvOptions, DfnOptions, DfnSolution,
+    DriveCycle, DriveRequest, MeshOptions, ModelKind, Outcome, ParameterSet, PlatingLaw, Protocol, SeiLaw,
+    Step, Thermal,
+};
+use scalade_units::dimension;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Where a cell's parameters come from, and the state it starts in.
+#[derive(Clone, Debug, Default)]
+pub struct CellSourceRequest {
+    /// Bundled set by name, or a native parameter file.
+    pub parameters: Option<String>,
+    /// BPX file.
+    pub bpx: Option<PathBuf>,
+    /// State of charge (0 to 1), a voltage with unit, or "initial".
+    pub start: Option<String>,
+    /// Model by name.
+    pub model: Option<String>,
+}
+
+/// What is done to the cell.
+#[derive(Clone, Debug, Default)]
+pub struct ProtocolRequest {
+    /// Multiple of the nominal capacity per hour.
+    pub rate: Option<String>,
+    /// Current with unit; negative charges.
+    pub current: Option<String>,
+    /// Sentences, or a file of them.
+    pub protocol: Option<String>,
+    /// Cut-off voltage of a constant current.
+    pub until: Option<String>,
+    /// Traces hold each value until the next sample.
+    pub hold_samples: bool,
+    /// Traces count charging currents positive.
+    pub charge_positive: bool,
+}
+
+/// Which ageing takes place, by names.
+#[derive(Clone, Debug, Default)]
+pub struct AgeingRequest {
+    /// Law of SEI growth.
+    pub sei: Option<String>,
+    /// Law of plating.
+    pub plating: Option<String>,
+    /// Cracks grow.
+    pub cracking: bool,
+    /// SEI grows in cracks.
+    pub sei_on_cracks: bool,
+    /// Products fill the pores.
+    pub pore_clogging: bool,
+}
+
+/// A request for a run.
+#[derive(Clone, Debug, Default)]
+pub struct CellRequest {
+    /// The cell.
+    pub source: CellSourceRequest,
+    /// The protocol.
+    pub protocol: ProtocolRequest,
+    /// Comma-separated times with units; may be empty.
+    pub times: String,
+    /// Wanted accuracy of the voltage, V.
+    pub tolerance: f64,
+    /// Lumped temperature.
+    pub thermal: bool,
+    /// Ageing.
+    pub ageing: AgeingRequest,
+    /// Finite volumes per layer instead of a mesh that is chosen.
+    pub points: Option<usize>,
+    /// Also balance the free energy of the particles.
+    pub audit: bool,
+}
+
+/// The cell with its name and model.
+fn cell_of(request: &CellSourceRequest) -> Result<(ParameterSet, ModelKind), ScaladeError> {
+    let (set, of_file) = match (&request.parameters, &request.bpx) {
+        (Some(name), None) => (named(name)?, None),
+        (None, Some(path)) => {
+            let document = BpxDocument::read(&read_text(path)?)
+                .map_err(|e| ScaladeError::input(format!("{}: {e}", path.display())))?;
+            (document.parameters, None)
+        }
+        (Some(_), Some(_)) => {
+            return Err(ScaladeError::input("--parameters and --bpx both name a cell; give one of them"));
+        }
+        (None, None) => {
+            let names: Vec<&str> = ParameterSet::names().iter().map(|set| set.name).collect();
+            let message = format!(
+                "no cell is named; give --parameters with one of {} (or a native parameter file), or --bpx with a BPX file",
+                names.join(", ")
+            );
+            return Err(ScaladeError::input(message));
+        }
+    };
+    let default = if set.without_electrolyte { ModelKind::Spm } else { ModelKind::Dfn };
+    let model = match request.model.as_deref() {
+        None => of_file.unwrap_or(default),
+        Some(name) => model_kind(name)?,
+    };
+    // Files give the stoichiometries of the full cell rounded; full is the upper cut-off voltage.
+    let default = if request.bpx.is_some() { "1" } else { "initial" };
+    Ok((start(set, request.start.as_deref().unwrap_or(default))?, model))
+}
+
+fn named(name: &str) -> Result<ParameterSet, ScaladeError> {
+    let path = Path::new(name);
+    if !ParameterSet::names().iter().any(|set| set.name.eq_ignore_ascii_case(name)) && path.is_file() {
+        let document = CellDocument::read(&read_text(path)?);
+        return Ok(document.map_err(|e| ScaladeError::input(format!("{name}: {e}")))?.parameters);
+    }
+    cell_run::parameter_set(name)
+}
+
+fn model_kind(name: &str) -> Result<ModelKind, ScaladeError> {
+    match name {
+        "dfn" => Ok(ModelKind::Dfn),
+        "spme" => Ok(ModelKind::Spme),
+        "spm" => Ok(ModelKind::Spm),
+        _ => Err(ScaladeError::input(format!("--model: models are dfn, spme and spm, not \"{name}\""))),
+    }
+}
+
+fn start(set: ParameterSet, text: &str) -> Result<ParameterSet, ScaladeError> {
+    let text = text.trim();
+    if text == "initial" {
+        return Ok(set);
+    }
+    if let Ok(number) = text.parse::<f64>() {
+        return Ok(set.started_at_state_of_charge(number)?);
+    }
+    if let Some(percent) = text.strip_suffix('%').and_then(|p| p.trim().parse::<f64>().ok()) {
+        return Ok(set.started_at_state_of_charge(percent / 100.0)?);
+    }
+    let volts = quantity("soc", text, dimension::VOLTAGE).map_err(|_| {
+        let message = format!(
+            "--soc: cannot read \"{text}\"; write a state of charge from 0 to 1, a percentage such as 80%, an open-circuit voltage such as \"4.1 V\", or initial"
+        );
+        ScaladeError::input(message)
+    })?;
+    Ok(set.started_at_voltage(volts)?)
+}
+
+fn ageing(request: &AgeingRequest) -> Result<AgeingOptions, ScaladeError> {
+    let law = |option: &str, name: &str| -> Result<Value, ScaladeError> {
+        if name.len() > 100 {
+            return Err(ScaladeError::input(format!("--{option}: the name is too long")));
+        }
+        Ok(Value::String(name.to_owned()))
+    };
+    let sei: SeiLaw = match &request.sei {
+        None => SeiLaw::None,
+        Some(name) => serde_json::from_value(law("sei", name)?).map_err(|_| {
+            ScaladeError::input(format!(
+                "--sei: laws are solvent-diffusion, reaction-limited, reaction-limited-asymmetric, electron-migration, interstitial-diffusion, ec-reaction and ec-reaction-asymmetric, not \"{name}\""
+            ))
+        })?,
+    };
+    let plating: PlatingLaw = match &request.plating {
+        None => PlatingLaw::None,
+        Some(name) => serde_json::from_value(law("plating", name)?).map_err(|_| {
+            ScaladeError::input(format!(
+                "--plating: laws are reversible, partly-reversible and irreversible, not \"{name}\""
+            ))
+        })?,
+    };
+    Ok(AgeingOptions {
+        sei,
+        plating,
+        cracking: request.cracking,
+        sei_on_cracks: request.sei_on_cracks,
+        pore_clogging: request.pore_clogging,
+        ..AgeingOptions::default()
+    })
+}
+
+/// The protocol, and the rate of a single constant current.
+fn protocol_of(
+    request: &ProtocolRequest,
+    set: &ParameterSet,
+) -> Result<(Protocol, Option<f64>), ScaladeError> {
+    let given = [&request.rate, &request.current, &request.protocol].into_iter().flatten().count();
+    if given > 1 {
+        return Err(ScaladeError::input(
+            "--rate, --current and --protocol exclude one another; give one of them",
+        ));
+    }
+    let until =
+        request.until.as_deref().map(|text| quantity("until", text, dimension::VOLTAGE)).transpose()?;
+    if let Some(text) = &request.protocol {
+        if until.is_some() {
+            let message =
+                "--until belongs to --rate and --current; a protocol says itself when its steps end";
+            return Err(ScaladeError::input(message));
+        }
+        return Ok((read_protocol(text, request)?, None));
+    }
+    let rate = match (&request.rate, &request.current) {
+        (_, Some(text)) => quantity("current", text, dimension::CURRENT)? / set.nominal_capacity_ah,
+        (Some(text), None) => cell_run::read_rate(text, set.nominal_capacity_ah)?,
+        (None, None) => 1.0,
+    };
+    if !(rate.is_finite() && rate != 0.0 && rate.abs() < 1e4) {
+        let message = format!("the current is {rate}C; it must not be zero and lie below 10000C");
+        return Err(ScaladeError::input(message));
+    }
+    // Ten times the nominal duration: a cell that has not ended by then is not discharged by this current.
+    let step = Step::lasting(Control::CRate(rate), 36_000.0 / rate.abs());
+    let step = if rate > 0.0 {
+        step.until_voltage_below(until.unwrap_or(set.lower_voltage_v))
+    } else {
+        step.until_voltage_above(until.unwrap_or(set.upper_voltage_v))
+    };
+    Ok((Protocol::sequence(vec![step]), Some(rate)))
+}
+
+/// Sentences on the command line, or those of a file; traces are looked for beside the file.
+fn read_protocol(text: &str, request: &ProtocolRequest) -> Result<Protocol, ScaladeError> {
+    let path = Path::new(text);
+    let looks_like_file = text.len() < 4000 && !text.contains('\n') && path.is_file();
+    let (sentences, folder) = if looks_like_file {
+        (read_text(path)?, path.parent().map(Path::to_path_buf).unwrap_or_default())
+    } else {
+        (text.to_owned(), PathBuf::new())
+    };
+    let mut resolve = |wanted: &DriveRequest| -> Result<DriveCycle, CellError> {
+        let file = folder.join(&wanted.name);
+        let fault = |message: String| CellError::Trace { name: wanted.name.clone(), line: 0, message };
+        let table = read_text(&file).map_err(|e| fault(e.to_string()))?;
+        let options = CsvOptions {
+            quantity: wanted.quantity,
+            charge_positive: request.charge_positive,
+            hold: if request.hold_samples { scalade_cell::Hold::Step } else { wanted.hold },
+        };
+        DriveCycle::from_csv(&table, &wanted.name, &options)
+    };
+    Protocol::parse(&sentences, &mut resolve).map_err(|error| {
+        let place = if looks_like_file { format!("{}: ", path.display()) } else { String::new() };
+        // A file that is not there is read as a sentence: say so.
+        let missing = !looks_like_file && !text.contains(char::is_whitespace);
+        let hint = if missing { format!(" (there is no file {text} either)") } else { String::new() };
+        ScaladeError::input(format!("{place}{error}{hint}"))
+    })
+}
+
+fn read_times(text: &str) -> Result<Vec<f64>, ScaladeError> {
+    let mut times = text
+        .split(',')
+        .filter(|t| !t.trim().is_empty())
+        .map(|t| quantity("times", t, dimension::TIME))
+        .collect::<Result<Vec<f64>, _>>()?;
+    if let Some(negative) = times.iter().find(|t| **t < 0.0) {
+        return Err(ScaladeError::input(format!("times: {negative} s lies before the start")));
+    }
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    Ok(times)
+}
+
+/// A run with what is known about its accuracy.
+struct Solved {
+    outcome: Outcome,
+    states: usize,
+    cpu_time_s: f64,
+    estimate_cpu_time_s: f64,
+    voltage_error_v: Option<f64>,
+    end_time_error_s: Option<f64>,
+    compared_steps: usize,
+    not_reached: bool,
+}
+
+fn solve(
+    request: &CellRequest,
+    set: &ParameterSet,
+    model: ModelKind,
+    protocol: &Protocol,
+    times: &[f64],
+) -> Result<Solved, ScaladeError> {
+    let has_periods = protocol.steps().take(1000).any(|placed| placed.step.period_s.is_some());
+    let thermal = if request.thermal { Thermal::Lumped } else { Thermal::Isothermal };
+    let mut options = DfnOptions {
+        model,
+        thermal,
+        ageing: ageing(&request.ageing)?,
+        // Without times asked for, the run's own time steps show the curve.
+        record_every_step: times.is_empty() && !has_periods && protocol.step_count() <= 1000,
+        audit_heat_of_mixing: request.audit,
+        ..DfnOptions::default()
+    };
+    if let Some(points) = request.points {
+        if !(2..=400).contains(&points) {
+            return Err(ScaladeError::input(format!("{points} finite volumes per layer; choose 2 to 400")));
+        }
+        options.mesh = MeshOptions::finite_volumes(points, points);
+        let start = scalade_numerics::cpu_seconds();
+        let (outcome, states) = scalade_cell::solve_counting(set, protocol, &options, times)?;
+        return Ok(Solved {
+            outcome,
+            states,
+            cpu_time_s: scalade_numerics::cpu_seconds() - start,
+            estimate_cpu_time_s: 0.0,
+            voltage_error_v: None,
+            end_time_error_s: None,
+            compared_steps: 0,
+            not_reached: false,
+        });
+    }
+    let run = scalade_cell::solve_to_tolerance(set, protocol, &options, times, request.tolerance)?;
+    Ok(Solved {
+        outcome: run.outcome,
+        states: run.states,
+        cpu_time_s: run.cpu_time_s,
+        estimate_cpu_time_s: run.estimate_cpu_time_s,
+        voltage_error_v: run.voltage_error_v,
+        end_time_error_s: run.end_time_error_s,
+        compared_steps: run.compared_steps,
+        not_reached: run.not_reached,
+    })
+}
+
+/// `cell`: a cell on a protocol.
+///
+/// # Errors
+/// Input that is not acceptable; [`Failure::Partial`] with the part before a failure of the solver.
+pub fn cell(request: &CellRequest) -> Result<Value, Failure> {
+    let (set, model) = cell_of(&request.source)?;
+    let (protocol, rate) = protocol_of(&request.protocol, &set)?;
+    let times = read_times(&request.times)?;
+    let solved = solve(request, &set, model, &protocol, &times)?;
+    let mut document = document(request, &set, model, &solved);
+    if let (Some(rate), Some(map)) = (rate, document.as_object_mut()) {
+        map.insert("rate_C".into(), json!(rate));
+        map.insert("current_A".into(), json!(set.current_of_rate(rate)));
+    }
+    match &solved.outcome.failure {
+        None => Ok(document),
+        Some(error) => {
+            let message = format!("not converged: {error}");
+            Err(Failure::Partial { document: Box::new(document), message })
+        }
+    }
+}
+
+fn warnings(request: &CellRequest, solved: &Solved) -> Vec<String> {
+    let solution = &solved.outcome.solution;
+    let mut warnings: Vec<String> = Vec::new();
+    for step in &solution.steps {
+        if let Some(text) = step.end_reason.warning()
+            && !warnings.iter().any(|known| known == text)
+        {
+            warnings.push(text.to_owned());
+        }
+    }
+    if solved.not_reached && solved.outcome.failure.is_none() {
+        warnings.push(format!(
+            "the wanted accuracy of {:e} V was not reached on the finest mesh; the estimate tells what was",
+            request.tolerance
+        ));
+    }
+    if solution.work.outside_table > 0 {
+        warnings.push(format!(
+            "{} evaluations lay outside a table and were continued from its end",
+            solution.work.outside_table
+        ));
+    }
+    warnings
+}
+
+fn document(request: &CellRequest, set: &ParameterSet, model: ModelKind, solved: &Solved) -> Value {
+    let solution = &solved.outcome.solution;
+    let steps: Vec<Value> = solution
+        .steps
+        .iter()
+        .map(|step| {
+            let mut row = json!({
+                "cycle": step.cycle + 1,
+                "start_s": step.start_s,
+                "end_s": step.end_s,
+                "end_reason": step.end_reason,
+                "charge_Ah": step.charge_ah,
+                "energy_Wh": step.energy_wh,
+            });
+            if let (Some(state), Some(row)) = (&step.ageing, row.as_object_mut()) {
+                row.insert("particle_lithium_mol".into(), json!(state.particle_lithium_mol));
+                row.insert("sei_lithium_mol".into(), json!(state.sei_lithium_mol));
+                row.insert("plated_lithium_mol".into(), json!(state.plated_lithium_mol));
+                row.insert("dead_lithium_mol".into(), json!(state.dead_lithium_mol));
+                row.insert("sei_thickness_m".into(), json!(state.sei_thickness_m));
+                row.insert("crack_length_m".into(), json!(state.crack_length_m));
+            }
+            row
+        })
+        .collect();
+    json!({
+        "parameters": set.name,
+        "model": model,
+        "start": start_of(set),
+        "time_s": solution.time_s,
+        "voltage_V": solution.voltage_v,
+        "currents_A": solution.current_a,
+        "temperature_K": solution.temperature_k,
+        "discharge_capacity_Ah": solution.discharge_capacity_ah,
+        "end_time_s": solution.end_time_s,
+        "end_reason": cell_run::end_reason(solution),
+        "end_voltage_V": solution.end_voltage_v,
+        "capacity_Ah": solution.end_capacity_ah,
+        "energy_Wh": solution.energy.electrical_j / 3600.0,
+        "lithium_drift": solution.inventory.solid_lithium_drift,
+        "salt_drift": solution.inventory.salt_drift,
+        "protocol_steps": steps,
+        "states": solved.states,
+        "steps": solution.work.steps,
+        "cpu_time_s": solved.cpu_time_s,
+        "solve_time_s": solved.cpu_time_s,
+        "estimate_cpu_time_s": solved.estimate_cpu_time_s,
+        "voltage_error_estimate_V": solved.voltage_error_v,
+        "end_time_error_estimate_s": solved.end_time_error_s,
+        "estimated_from_protocol_steps": solved.compared_steps,
+        "balances": balances(request, solution),
+        "work": solution.work,
+        "warnings": warnings(request, solved),
+    })
+}
+
+/// The state at the start.
+fn start_of(set: &ParameterSet) -> Value {
+    let negative = set.negative.porous().map(scalade_cell::Electrode::initial_content);
+    let positive = set.positive.initial_content();
+    json!({
+        "open_circuit_voltage_V": set.open_circuit_voltage(negative.unwrap_or(0.5), positive).ok(),
+        "negative_lithium_content": negative,
+        "positive_lithium_content": positive,
+        "temperature_K": set.initial_temperature_k,
+    })
+}
+
+/// Lithium, salt, charge and energy.
+fn balances(request: &CellRequest, solution: &DfnSolution) -> Value {
+    let (inventory, e) = (&solution.inventory, &solution.energy);
+    let scale = e.electrical_j.abs().max(e.surface_work_j.abs()).max(f64::MIN_POSITIVE);
+    let mut balances = json!({
+        "lithium_relative_drift": inventory.solid_lithium_drift,
+        "salt_relative_drift": inventory.salt_drift,
+        "coulomb_count_error": inventory.coulomb_count_error,
+        "charge_balance_error": inventory.charge_balance_error,
+        "energy_relative_error": e.residual_j.abs() / scale,
+        "electrical_J": e.electrical_j,
+        "ohmic_solid_J": e.ohmic_solid_j,
+        "ohmic_electrolyte_J": e.ohmic_electrolyte_j,
+        "reaction_J": e.reaction_j,
+        "reversible_J": e.reversible_j,
+        "surface_work_J": e.surface_work_j,
+        "cooling_J": e.cooling_j,
+        "stored_heat_J": e.stored_heat_j,
+    });
+    if let (true, Some(map)) = (request.audit, balances.as_object_mut()) {
+        map.insert("mixing_J".into(), json!(e.mixing_j));
+        map.insert("free_energy_change_J".into(), json!(e.free_energy_change_j));
+    }
+    balances
+}
+
+/// A request for an impedance.
+#[derive(Clone, Debug, Default)]
+pub struct ImpedanceRequest {
+    /// The cell, its model and its state.
+    pub source: CellSourceRequest,
+    /// A logarithmic range from:to:count, or a list, Hz.
+    pub frequencies: String,
+}
+
+/// Frequencies of a range such as 1e-4:1e4:60, or of a list.
+fn read_frequencies(text: &str) -> Result<Vec<f64>, ScaladeError> {
+    let bad = || {
+        ScaladeError::input(format!(
+            "--frequencies: cannot read \"{text}\"; write a logarithmic range from:to:count such as 1e-4:1e4:60, or a list such as 1,10,100 (Hz)"
+        ))
+    };
+    let number = |t: &str| t.trim().parse::<f64>().map_err(|_| bad());
+    let list = if text.contains(':') {
+        let parts: Vec<&str> = text.split(':').collect();
+        let [from, to, count] = parts.as_slice() else { return Err(bad()) };
+        let (from, to) = (number(from)?, number(to)?);
+        let count: usize = count.trim().parse().map_err(|_| bad())?;
+        if !((2..=100_000).contains(&count) && from > 0.0 && to > 0.0) {
+            let message = "--frequencies: a range has positive ends and 2 to 100000 frequencies";
+            return Err(ScaladeError::input(message));
+        }
+        let step = (to / from).ln() / (count - 1) as f64;
+        (0..count).map(|i| if i + 1 == count { to } else { from * (step * i as f64).exp() }).collect()
+    } else {
+        text.split(',').map(number).collect::<Result<Vec<f64>, _>>()?
+    };
+    if let Some(value) = list.iter().find(|f: &&f64| !(f.is_finite() && **f > 0.0)) {
+        return Err(ScaladeError::input(format!("--frequencies: {value} Hz is not positive and finite")));
+    }
+    Ok(list)
+}
+
+/// `eis cell`: impedance of a rested cell.
+///
+/// # Errors
+/// Input that is not acceptable.
+pub fn impedance(request: &ImpedanceRequest) -> Result<Value, ScaladeError> {
+    let frequencies = read_frequencies(&request.frequencies)?;
+    let (set, model) = cell_of(&request.source)?;
+    let start = scalade_numerics::cpu_seconds();
+    let spectrum = scalade_cell::impedance_at_rest(&set, model, &frequencies)?;
+    let seconds = scalade_numerics::cpu_seconds() - start;
+    Ok(json!({
+        "parameters": set.name,
+        "model": model,
+        "start": start_of(&set),
+        "frequency_Hz": spectrum.frequency_hz,
+        "z_real_ohm": spectrum.z_real_ohm,
+        "z_imag_ohm": spectrum.z_imag_ohm,
+        "contributions": spectrum.contributions,
+        "cpu_time_s": seconds,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::read_frequencies;
+
+    #[test]
+    fn frequencies_are_ranges_or_lists() {
+        let range = read_frequencies("1e-4:1e4:60").unwrap();
+        assert_eq!((range.len(), range[0], range[59]), (60, 1e-4, 1e4));
+        let ratio = range[1] / range[0];
+        assert!(range.windows(2).all(|w| (w[1] / w[0] / ratio - 1.0).abs() < 1e-12));
+        assert_eq!(read_frequencies("1, 10,100").unwrap(), [1.0, 10.0, 100.0]);
+        assert_eq!(read_frequencies("100:1:3").unwrap()[2], 1.0);
+        for bad in ["", "a", "1:2", "1:2:1", "-1:2:3", "0:1:5", "1,,2", "1,-2", "nan", "1:inf:3", "1:2:3:4"] {
+            assert!(read_frequencies(bad).is_err(), "{bad}");
+        }
+    }
+}
