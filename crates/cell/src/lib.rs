@@ -21,6 +21,7 @@
 mod accuracy;
 mod ageing;
 mod balance;
+mod batch;
 mod bpx;
 mod closed_form;
 mod error;
@@ -43,6 +44,7 @@ mod table;
 pub use accuracy::{Estimated, solve_to_tolerance};
 pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 pub use balance::VoltageWindow;
+pub use batch::{solve_batch, solve_variations};
 pub use bpx::{
     BpxDegradation, BpxDiagnostic, BpxDocument, BpxExport, BpxHeader, BpxModel, BpxOptions, BpxValidation,
     RateConvention, Severity, check_bpx,
