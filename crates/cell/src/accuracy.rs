@@ -1,8 +1,9 @@
 //! Runs to a wanted accuracy of the voltage, with an estimate of the error that is left.
 
+use crate::closed_form;
 use crate::error::CellError;
 use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
-use crate::options::DfnOptions;
+use crate::options::{DfnOptions, check_times};
 use crate::parameters::ParameterSet;
 use crate::protocol::Protocol;
 use crate::run::{Checkpoint, Inputs, Outcome, Probes, Unwatched, Watch, run_with_probes};
@@ -42,7 +43,8 @@ pub struct Estimated {
     /// (in shorter steps from 2 % of their duration on: at first the current has a thin layer in the particles
     /// to itself). It is half the largest difference d to the next coarser mesh and tolerance at equal times since
     /// the start of each step: errors that fall threefold or faster are at most d/2. Where three runs show that
-    /// they fall by a ratio q only, it is d q/(1 - q). `None` if the coarser run failed.
+    /// they fall by a ratio q only, it is d q/(1 - q). `None` if the coarser run failed. In the closed form of the
+    /// single-particle model it is a bound on rounding, and nothing is compared.
     pub voltage_error_v: Option<f64>,
     /// Largest difference of the end times of protocol steps, s.
     pub end_time_error_s: Option<f64>,
@@ -52,7 +54,7 @@ pub struct Estimated {
     pub not_reached: bool,
     /// The options that were used.
     pub options: DfnOptions,
-    /// Unknowns of the model.
+    /// Unknowns of the model; 0 for a closed form.
     pub states: usize,
     /// CPU time of the run, s.
     pub cpu_time_s: f64,
@@ -117,6 +119,36 @@ fn estimate(difference: f64, before: Option<f64>) -> f64 {
     difference * (ratio / (1.0 - ratio)).max(0.5)
 }
 
+/// The run in closed form, if there is one: its error is known without a second run.
+fn in_closed_form(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+    tolerance_v: f64,
+) -> Result<Option<Estimated>, CellError> {
+    options.validate()?;
+    protocol.validate()?;
+    check_times("output times [s]", output_times)?;
+    let start = cpu_seconds();
+    let rtol = options.rtol.min(tolerance_v);
+    let options = DfnOptions { rtol, ..options.clone() };
+    let Some(solution) = closed_form::run(parameters, protocol, &options, output_times)? else {
+        return Ok(None);
+    };
+    Ok(Some(Estimated {
+        voltage_error_v: Some(closed_form::VOLTAGE_ERROR),
+        end_time_error_s: Some(closed_form::TIME_ERROR * solution.end_time_s),
+        compared_steps: 0,
+        not_reached: false,
+        options,
+        states: 0,
+        outcome: Outcome { solution, failure: None },
+        cpu_time_s: cpu_seconds() - start,
+        estimate_cpu_time_s: 0.0,
+    }))
+}
+
 /// Solves `protocol` as [`crate::solve_or_partial`] does, on a mesh and with a time tolerance that are refined
 /// until the estimated error of the voltage is at most `tolerance_v`; mesh and tolerances of
 /// `options` are replaced.
@@ -130,6 +162,10 @@ pub fn solve_to_tolerance(
     output_times: &[f64],
     tolerance_v: f64,
 ) -> Result<Estimated, CellError> {
+    level_of(tolerance_v)?;
+    if let Some(run) = in_closed_form(parameters, protocol, options, output_times, tolerance_v)? {
+        return Ok(run);
+    }
     let inputs = Inputs { parameters, protocol, options, output_times };
     to_tolerance(&inputs, tolerance_v, None, None)
 }

@@ -21,7 +21,9 @@
 mod accuracy;
 mod ageing;
 mod balance;
+mod batch;
 mod bpx;
+mod closed_form;
 mod error;
 mod expression;
 mod impedance;
@@ -36,11 +38,13 @@ mod run;
 mod single_particle;
 mod solution;
 mod solver;
+mod store;
 mod table;
 
 pub use accuracy::{Estimated, solve_to_tolerance, solve_to_tolerance_watched};
 pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 pub use balance::VoltageWindow;
+pub use batch::{solve_batch, solve_variations};
 pub use bpx::{
     BpxDegradation, BpxDiagnostic, BpxDocument, BpxExport, BpxHeader, BpxModel, BpxOptions, BpxValidation,
     RateConvention, Severity, check_bpx,

@@ -9,7 +9,15 @@ use crate::error::CellError;
 use crate::solver::quadrature::{
     differentiation_matrix, gauss_legendre, gauss_lobatto, gauss_radau_root, lagrange,
 };
+use crate::store::Store;
 use serde::{Deserialize, Serialize};
+use std::cell::RefCell;
+use std::sync::Arc;
+
+thread_local! {
+    static PARTICLE_MESHES: RefCell<Store<ParticleMeshOptions, ParticleMesh>> = const { RefCell::new(Store::new()) };
+    static LINE_RULES: RefCell<Store<usize, LineRule>> = const { RefCell::new(Store::new()) };
+}
 
 /// Widths of a particle's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
@@ -127,6 +135,20 @@ pub(crate) struct Element {
     pub(crate) layer: usize,
 }
 
+/// Lobatto points and weights on [-1, 1] and the derivative matrix there.
+struct LineRule {
+    points: Vec<f64>,
+    weights: Vec<f64>,
+    derivative: Vec<f64>,
+}
+
+impl LineRule {
+    fn new(p: usize) -> Self {
+        let (points, weights) = gauss_lobatto(p);
+        Self { derivative: differentiation_matrix(&points), points, weights }
+    }
+}
+
 /// The mesh through the thickness.
 #[derive(Debug, Clone)]
 pub(crate) struct LineMesh {
@@ -157,7 +179,8 @@ impl LineMesh {
 
     /// `counts` elements of polynomial degree `p` in layers of given `thickness`; a layer may be absent.
     pub(crate) fn new(p: usize, counts: [usize; 3], thickness: [f64; 3]) -> Self {
-        let (points, weights) = gauss_lobatto(p);
+        let rule = LINE_RULES.with_borrow_mut(|store| store.get(p, || LineRule::new(p)));
+        let LineRule { points, weights, derivative } = &*rule;
         let total: usize = counts.iter().sum::<usize>() * p + 1;
         let mut nodes = vec![0.0; total];
         let mut layer_weights = [vec![0.0; total], vec![0.0; total], vec![0.0; total]];
@@ -177,8 +200,8 @@ impl LineMesh {
         }
         Self {
             order: p,
-            derivative: differentiation_matrix(&points),
-            weights,
+            derivative: derivative.clone(),
+            weights: weights.clone(),
             elements,
             nodes,
             layer_weights,
@@ -214,6 +237,12 @@ pub(crate) struct ParticleMesh {
 }
 
 impl ParticleMesh {
+    /// The mesh with `options`, built once in each thread: it is the same for all cells, and its quadrature takes
+    /// longer than the rest of setting up a cell.
+    pub(crate) fn shared(options: ParticleMeshOptions) -> Arc<Self> {
+        PARTICLE_MESHES.with_borrow_mut(|store| store.get(options, || Self::new(options)))
+    }
+
     pub(crate) fn new(options: ParticleMeshOptions) -> Self {
         let p = options.order;
         let count = options.elements;

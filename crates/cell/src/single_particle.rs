@@ -35,6 +35,11 @@ impl SphereSeries {
         Self { roots }
     }
 
+    /// Positive roots of tan l = l, increasing.
+    pub(crate) fn roots(&self) -> &[f64] {
+        &self.roots
+    }
+
     /// (c0 - c_surface) D / (J R) at tau = D t / R^2, for a flux J out of the sphere:
     /// 3 tau + 1/5 - 2 sum exp(-l^2 tau)/l^2. Below tau = 1e-5 the short-time expansion is used.
     pub fn surface_deviation(&self, tau: f64) -> f64 {

@@ -51,7 +51,8 @@ impl EndReason {
     }
 }
 
-/// How much work a run took.
+/// How much work a run took. In the closed form of the single-particle model `steps` counts the panels on which
+/// the voltage was sampled, `residuals` its evaluations and `error_test_failures` panels done again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkCounters {
     /// Accepted time steps.

@@ -77,7 +77,10 @@ fn traces_agree_with_lists_of_constant_currents() {
     let listed = currents.iter().map(|i| Step::lasting(Control::Current { amperes: *i }, 20.0)).collect();
     let outputs: Vec<f64> = (1..24).map(|i| f64::from(i) * 5.0 + 0.1).collect();
     for model in [ModelKind::Dfn, ModelKind::Spme, ModelKind::Spm] {
-        let options = DfnOptions { model, rtol: 1e-7, atol: 1e-8, ..DfnOptions::default() };
+        // Both by integrators: with the audit the list does not run in closed form.
+        let audit_heat_of_mixing = model == ModelKind::Spm;
+        let options =
+            DfnOptions { model, rtol: 1e-7, atol: 1e-8, audit_heat_of_mixing, ..DfnOptions::default() };
         let run = |steps| solve(&p, &Protocol::sequence(steps), &options, &outputs).unwrap();
         let (followed, listed) = (run(followed.clone()), run(Vec::clone(&listed)));
         for ((t, u), v) in outputs.iter().zip(&followed.voltage_v).zip(&listed.voltage_v) {

@@ -317,8 +317,15 @@ fn spm_closed_form_by_integration() {
     for electrode in [&mut mesh.negative, &mut mesh.positive] {
         electrode.particle.order = 16;
     }
-    let options =
-        DfnOptions { model: ModelKind::Spm, mesh, rtol: 1e-10, atol: 1e-11, ..DfnOptions::default() };
+    // The audit of mixing is that of the system of equations: without it the closed form itself would run.
+    let options = DfnOptions {
+        model: ModelKind::Spm,
+        mesh,
+        rtol: 1e-10,
+        atol: 1e-11,
+        audit_heat_of_mixing: true,
+        ..DfnOptions::default()
+    };
     let control = Control::Current { amperes: 24.0 * p.total_area_m2() };
     let protocol = Protocol::sequence(vec![Step::lasting(control, 3100.0)]);
     let times = [60.0, 600.0, 1800.0, 3000.0];

@@ -104,7 +104,7 @@ impl Family {
         let FamilyParts { radius, surface, places, mesh, side, weights } = parts;
         let count = surface.len();
         let constant = p.diffusivity.at_reference.as_constant();
-        let particles = ParticleBatch::new(ParticleMesh::new(mesh), count, radius, constant.is_none());
+        let particles = ParticleBatch::new(ParticleMesh::shared(mesh), count, radius, constant.is_none());
         let inside = if constant.is_none() { particles.len() } else { 0 };
         let zero = || vec![0.0; count];
         let spread = if places == count { 0 } else { places };
@@ -470,16 +470,42 @@ impl Family {
 }
 
 /// Overpotential of current density j and its derivatives with respect to j and j0.
-pub(super) fn overpotential(kinetics: Kinetics, j: f64, j0: f64, thermal_voltage: f64) -> (f64, f64, f64) {
+pub(crate) fn overpotential(kinetics: Kinetics, j: f64, j0: f64, thermal_voltage: f64) -> (f64, f64, f64) {
     match kinetics {
         Kinetics::ButlerVolmer => {
             let root = (j * j + 4.0 * j0 * j0).sqrt();
             let scale = 2.0 * thermal_voltage;
-            (scale * (j / (2.0 * j0)).asinh(), scale / root, -scale * j / (j0 * root))
+            (scale * inverse_hyperbolic_sine(j / (2.0 * j0)), scale / root, -scale * j / (j0 * root))
         }
         Kinetics::Linear => {
             let eta = thermal_voltage * j / j0;
             (eta, thermal_voltage / j0, -eta / j0)
         }
+    }
+}
+
+/// asinh by one logarithm; the library's needs a hypotenuse besides.
+fn inverse_hyperbolic_sine(u: f64) -> f64 {
+    let size = u.abs();
+    if size > 1e8 {
+        return u.asinh();
+    }
+    let square = size * size;
+    (size + square / (1.0 + (1.0 + square).sqrt())).ln_1p().copysign(u)
+}
+
+#[cfg(test)]
+mod kinetics_tests {
+    use super::inverse_hyperbolic_sine;
+
+    #[test]
+    fn inverse_hyperbolic_sine_is_accurate_to_rounding() {
+        for i in -2000..=2000 {
+            let u = (f64::from(i) * 0.01).sinh() * 1e-3;
+            let (found, wanted) = (inverse_hyperbolic_sine(u), u.asinh());
+            assert!((found - wanted).abs() <= 3.0 * f64::EPSILON * wanted.abs(), "{u}: {found} {wanted}");
+        }
+        assert_eq!(inverse_hyperbolic_sine(-1e300), (-1e300_f64).asinh());
+        assert!(inverse_hyperbolic_sine(f64::NAN).is_nan());
     }
 }

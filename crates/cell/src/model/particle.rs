@@ -1,12 +1,15 @@
 //! Diffusion in all particles of an electrode at once. Arrays are ordered by radial node, then by node
 //! through the thickness, so that the innermost loops run over the thickness with unit stride.
 
+mod single;
+
 use crate::mesh::ParticleMesh;
+use std::sync::Arc;
 
 /// Particles of one electrode.
 #[derive(Debug, Clone)]
 pub(crate) struct ParticleBatch {
-    pub(crate) mesh: ParticleMesh,
+    pub(crate) mesh: Arc<ParticleMesh>,
     /// Particles, one per node of the electrode.
     pub(crate) count: usize,
     /// 1/R^2, 1/m2.
@@ -25,7 +28,13 @@ pub(crate) struct ParticleBatch {
 }
 
 impl ParticleBatch {
-    pub(crate) fn new(mesh: ParticleMesh, count: usize, radius: f64, nonlinear: bool) -> Self {
+    pub(crate) fn new(
+        mesh: impl Into<Arc<ParticleMesh>>,
+        count: usize,
+        radius: f64,
+        nonlinear: bool,
+    ) -> Self {
+        let mesh = mesh.into();
         let n = mesh.len();
         let lanes = if nonlinear { count } else { 1 };
         let element_nodes: usize = mesh.elements.iter().map(|e| e.size).sum();
@@ -51,6 +60,9 @@ impl ParticleBatch {
     /// out = mass dc/dt + stiffness(D) c, without the surface flux; `diffusivity` holds one value, or one
     /// per node and particle.
     pub(crate) fn residual(&mut self, c: &[f64], rate: &[f64], diffusivity: &[f64], out: &mut [f64]) {
+        if self.is_single() && !self.nonlinear {
+            return self.single_residual(c, rate, diffusivity[0], out);
+        }
         let (n, m) = (self.mesh.len(), self.count);
         for i in 0..n {
             let mass = self.mesh.mass[i];
@@ -195,6 +207,9 @@ impl ParticleBatch {
     /// semidefinite matrix. Gives the particle whose pivot is not usable, if any.
     pub(crate) fn factor(&mut self, leading: f64) -> Result<(), usize> {
         self.assemble(leading);
+        if self.is_single() {
+            return self.single_factor();
+        }
         let (n, lanes, band) = (self.mesh.len(), self.lanes, self.mesh.bandwidth);
         for k in 0..n {
             let pivot = (k * n + k) * lanes;
@@ -226,6 +241,9 @@ impl ParticleBatch {
 
     /// Solves in place for all particles; `rhs` is ordered by radial node, then particle.
     pub(crate) fn solve(&self, rhs: &mut [f64]) {
+        if self.is_single() {
+            return self.single_solve(rhs);
+        }
         let (n, m, band) = (self.mesh.len(), self.count, self.mesh.bandwidth);
         for i in 1..n {
             let (before, target) = rhs.split_at_mut(i * m);
@@ -370,8 +388,7 @@ mod tests {
     /// The batched elimination against the residual it inverts.
     #[test]
     fn batch_solve_inverts_the_linearised_residual() {
-        for nonlinear in [false, true] {
-            let count = 3;
+        for (nonlinear, count) in [(false, 3), (true, 3), (false, 1), (true, 1)] {
             let mesh = ParticleMesh::new(ParticleMeshOptions::even(3, 2));
             let n = mesh.len() * count;
             let mut batch = ParticleBatch::new(mesh, count, 2.0, nonlinear);

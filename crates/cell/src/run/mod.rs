@@ -5,6 +5,7 @@ mod probes;
 mod record;
 mod watch;
 
+use crate::closed_form;
 use crate::error::CellError;
 use crate::model::{CellModel, ControlRow, integral};
 use crate::options::{DfnOptions, check_times};
@@ -47,8 +48,7 @@ pub fn solve_or_partial(
     options: &DfnOptions,
     output_times: &[f64],
 ) -> Result<Outcome, CellError> {
-    let inputs = Inputs { parameters, protocol, options, output_times };
-    Ok(run_with_probes(&inputs, Probes::none(), None, &mut Unwatched)?.0)
+    Ok(solve_counting(parameters, protocol, options, output_times)?.0)
 }
 
 /// As [`solve_or_partial`], followed by `watch`, and going on from `checkpoint` if one is given. The checkpoint must
@@ -77,7 +77,7 @@ pub(crate) struct Inputs<'a> {
     pub(crate) output_times: &'a [f64],
 }
 
-/// As [`solve_or_partial`], with the number of the model's unknowns.
+/// As [`solve_or_partial`], with the number of the model's unknowns (0 for a closed form).
 ///
 /// # Errors
 /// Parameters, options and protocols that make no sense.
@@ -87,6 +87,13 @@ pub fn solve_counting(
     options: &DfnOptions,
     output_times: &[f64],
 ) -> Result<(Outcome, usize), CellError> {
+    options.validate()?;
+    protocol.validate()?;
+    check_times("output times [s]", output_times)?;
+    // Nothing follows the run from step to step: where a closed form exists, it is all there is to do.
+    if let Some(solution) = closed_form::run(parameters, protocol, options, output_times)? {
+        return Ok((Outcome { solution, failure: None }, 0));
+    }
     let inputs = Inputs { parameters, protocol, options, output_times };
     let (outcome, _, states) = run_with_probes(&inputs, Probes::none(), None, &mut Unwatched)?;
     Ok((outcome, states))
