@@ -41,10 +41,6 @@ impl Probes {
         Self::default()
     }
 
-    pub(super) fn is_none(&self) -> bool {
-        self.steps == 0
-    }
-
     /// The first `steps` protocol steps are probed, at up to `most` times each that the run takes by itself.
     pub(crate) fn find(steps: usize, most: usize) -> Self {
         Self { steps, most, ..Self::default() }
