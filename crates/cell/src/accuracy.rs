@@ -6,7 +6,7 @@ use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
 use crate::options::{DfnOptions, check_times};
 use crate::parameters::ParameterSet;
 use crate::protocol::Protocol;
-use crate::run::{Outcome, Probes, run_with_probes};
+use crate::run::{Checkpoint, Inputs, Outcome, Probes, Unwatched, Watch, run_with_probes};
 use scalade_numerics::cpu_seconds;
 
 /// One refinement: order and elements of an electrode and of the separator, elements and order of the particles,
@@ -97,15 +97,18 @@ struct Trial {
     cpu_time_s: f64,
 }
 
-fn trial(
-    parameters: &ParameterSet,
-    protocol: &Protocol,
-    options: &DfnOptions,
-    times: &[f64],
+fn trial(inputs: &Inputs<'_>, probes: Probes) -> Result<Trial, CellError> {
+    watched_trial(inputs, probes, None, &mut Unwatched)
+}
+
+fn watched_trial(
+    inputs: &Inputs<'_>,
     probes: Probes,
+    checkpoint: Option<Checkpoint>,
+    watch: &mut dyn Watch,
 ) -> Result<Trial, CellError> {
     let start = cpu_seconds();
-    let (outcome, probes, states) = run_with_probes(parameters, protocol, options, times, probes)?;
+    let (outcome, probes, states) = run_with_probes(inputs, probes, checkpoint, watch)?;
     Ok(Trial { outcome, probes, states, cpu_time_s: cpu_seconds() - start })
 }
 
@@ -117,13 +120,8 @@ fn estimate(difference: f64, before: Option<f64>) -> f64 {
 }
 
 /// The run in closed form, if there is one: its error is known without a second run.
-fn in_closed_form(
-    parameters: &ParameterSet,
-    protocol: &Protocol,
-    options: &DfnOptions,
-    output_times: &[f64],
-    tolerance_v: f64,
-) -> Result<Option<Estimated>, CellError> {
+fn in_closed_form(inputs: &Inputs<'_>, tolerance_v: f64) -> Result<Option<Estimated>, CellError> {
+    let Inputs { parameters, protocol, options, output_times } = *inputs;
     options.validate()?;
     protocol.validate()?;
     check_times("output times [s]", output_times)?;
@@ -159,18 +157,50 @@ pub fn solve_to_tolerance(
     output_times: &[f64],
     tolerance_v: f64,
 ) -> Result<Estimated, CellError> {
+    let inputs = Inputs { parameters, protocol, options, output_times };
+    to_tolerance(&inputs, tolerance_v, None, None)
+}
+
+/// The same for a long run that `watch` follows, and that goes on from `checkpoint` if one is given. Accuracy is
+/// settled on the first protocol steps; then the run is made once.
+///
+/// # Errors
+/// As [`solve_to_tolerance`], and a checkpoint that does not fit.
+pub fn solve_to_tolerance_watched(
+    (parameters, protocol): (&ParameterSet, &Protocol),
+    options: &DfnOptions,
+    output_times: &[f64],
+    tolerance_v: f64,
+    checkpoint: Option<Checkpoint>,
+    watch: &mut dyn Watch,
+) -> Result<Estimated, CellError> {
+    let inputs = Inputs { parameters, protocol, options, output_times };
+    to_tolerance(&inputs, tolerance_v, checkpoint, Some(watch))
+}
+
+fn to_tolerance(
+    inputs: &Inputs<'_>,
+    tolerance_v: f64,
+    mut checkpoint: Option<Checkpoint>,
+    mut watch: Option<&mut dyn Watch>,
+) -> Result<Estimated, CellError> {
+    let options = inputs.options;
     let mut level = level_of(tolerance_v)?;
-    if let Some(run) = in_closed_form(parameters, protocol, options, output_times, tolerance_v)? {
+    if watch.is_none()
+        && checkpoint.is_none()
+        && let Some(run) = in_closed_form(inputs, tolerance_v)?
+    {
         return Ok(run);
     }
-    let long = protocol.step_count() > ESTIMATED_STEPS;
+    let long = watch.is_some() || inputs.protocol.step_count() > ESTIMATED_STEPS;
     let mut spent = 0.0;
     let mut coarse: Option<Trial> = None;
     let mut last_difference = None;
     loop {
         if coarse.is_none() {
-            let options = at_level(options, level - 1);
-            coarse = Some(trial(parameters, protocol, &options, &[], Probes::find(ESTIMATED_STEPS, PROBES))?);
+            let options = &at_level(options, level - 1);
+            let inputs = Inputs { options, output_times: &[], ..*inputs };
+            coarse = Some(trial(&inputs, Probes::find(ESTIMATED_STEPS, PROBES))?);
         }
         let before = coarse.take();
         let probes = match &before {
@@ -179,7 +209,9 @@ pub fn solve_to_tolerance(
         };
         let chosen = at_level(options, level);
         // Of a long protocol only its beginning is compared.
-        let fine = trial(parameters, protocol, &chosen, if long { &[] } else { output_times }, probes)?;
+        let at_chosen = Inputs { options: &chosen, ..*inputs };
+        let beginning = Inputs { output_times: &[], ..at_chosen };
+        let fine = trial(if long { &beginning } else { &at_chosen }, probes)?;
         let difference = before.as_ref().map(|before| fine.probes.compare(&before.probes));
         let error = difference.as_ref().map(|d| estimate(d.voltage_v, last_difference));
         last_difference = difference.as_ref().map(|d| d.voltage_v);
@@ -190,7 +222,11 @@ pub fn solve_to_tolerance(
         if reached || level + 1 == LEVELS.len() {
             let last = if long {
                 spent += fine.cpu_time_s;
-                trial(parameters, protocol, &chosen, output_times, Probes::none())?
+                let watch: &mut dyn Watch = match &mut watch {
+                    Some(watch) => *watch,
+                    None => &mut Unwatched,
+                };
+                watched_trial(&at_chosen, Probes::none(), checkpoint.take(), watch)?
             } else {
                 fine
             };

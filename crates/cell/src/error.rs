@@ -111,6 +111,12 @@ pub enum CellError {
         /// Offending value or weighted correction.
         value: f64,
     },
+    /// What followed the run asked it to stop.
+    #[error("stopped at t = {time_s} s, as it was asked to")]
+    Stopped {
+        /// Time reached, s.
+        time_s: f64,
+    },
     /// The work limit was reached.
     #[error("{steps} time steps were not enough to go beyond t = {time_s} s; raise max_steps or loosen rtol")]
     TooManySteps {

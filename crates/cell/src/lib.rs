@@ -41,7 +41,7 @@ mod solver;
 mod store;
 mod table;
 
-pub use accuracy::{Estimated, solve_to_tolerance};
+pub use accuracy::{Estimated, solve_to_tolerance, solve_to_tolerance_watched};
 pub use ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 pub use balance::VoltageWindow;
 pub use batch::{solve_batch, solve_variations};
@@ -65,7 +65,9 @@ pub use protocol::{
     Limit, PlacedStep, Protocol, ProtocolItem, ProtocolSteps, Step, StepState,
 };
 pub use pybamm::PybammExport;
-pub use run::{Outcome, solve, solve_counting, solve_or_partial};
+pub use run::{
+    Checkpoint, Outcome, Record, Unwatched, Watch, solve, solve_counting, solve_or_partial, solve_watched,
+};
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
     AgeingState, DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange,

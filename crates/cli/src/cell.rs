@@ -75,6 +75,12 @@ pub struct Run {
     /// Drive cycles count charging as positive.
     #[arg(long)]
     pub charge_positive: bool,
+    /// Keep a checkpoint in this file, from which the same command goes on after an interruption or a crash.
+    #[arg(long)]
+    pub checkpoint: Option<PathBuf>,
+    /// Write voltage and current to this CSV table as they are computed, instead of keeping them for the document.
+    #[arg(long)]
+    pub stream: Option<PathBuf>,
     /// Also balance the free energy of the particles (heat of mixing); takes time.
     #[arg(long)]
     pub audit: bool,
@@ -110,6 +116,8 @@ impl Run {
             },
             points: self.points,
             audit: self.audit,
+            checkpoint: self.checkpoint,
+            stream: self.stream,
         }
     }
 }

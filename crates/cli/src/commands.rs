@@ -167,7 +167,12 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
             };
             scalade::rungs_tangent::tangent(&request)?
         }
-        Command::Cell(run) => scalade::rungs_cell::cell(&run.request())?,
+        Command::Cell(run) => {
+            if run.checkpoint.is_some() || run.stream.is_some() {
+                catch_interrupts();
+            }
+            scalade::rungs_cell::cell(&run.request(), &CANCEL)?
+        }
         Command::Eis { of } => scalade::rungs_cell::impedance(&of.request())?,
         _ => return Err(ScaladeError::internal("a command without an implementation").into()),
     };

@@ -35,6 +35,7 @@ mod rungs_bands_series;
 pub mod rungs_barriers;
 pub mod rungs_bpx;
 pub mod rungs_cell;
+mod rungs_cell_follow;
 pub mod rungs_enumerate;
 pub mod rungs_groundstates;
 pub mod rungs_hop_dilute;

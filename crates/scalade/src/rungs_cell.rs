@@ -4,6 +4,7 @@ use crate::cell_run;
 use crate::error::ScaladeError;
 use crate::orderings::read_text;
 use crate::rungs::quantity;
+use crate::rungs_cell_follow::Follower;
 use crate::runner::Failure;
 use scalade_cell::{
     AgeingOptions, BpxDocument, CellDocument, CellError, Control, CsvOptions, DfnOptions, DfnSolution,
@@ -13,6 +14,7 @@ use scalade_cell::{
 use scalade_units::dimension;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// Where a cell's parameters come from, and the state it starts in.
 #[derive(Clone, Debug, Default)]
@@ -78,6 +80,10 @@ pub struct CellRequest {
     pub points: Option<usize>,
     /// Also balance the free energy of the particles.
     pub audit: bool,
+    /// File from which the same command goes on.
+    pub checkpoint: Option<PathBuf>,
+    /// Table to which records go as they are made.
+    pub stream: Option<PathBuf>,
 }
 
 /// The cell with its name and model.
@@ -283,6 +289,7 @@ fn solve(
     model: ModelKind,
     protocol: &Protocol,
     times: &[f64],
+    cancel: &AtomicBool,
 ) -> Result<Solved, ScaladeError> {
     let has_periods = protocol.steps().take(1000).any(|placed| placed.step.period_s.is_some());
     let thermal = if request.thermal { Thermal::Lumped } else { Thermal::Isothermal };
@@ -291,7 +298,9 @@ fn solve(
         thermal,
         ageing: ageing(&request.ageing)?,
         // Without times asked for, the run's own time steps show the curve.
-        record_every_step: times.is_empty() && !has_periods && protocol.step_count() <= 1000,
+        record_every_step: times.is_empty()
+            && !has_periods
+            && (request.stream.is_some() || protocol.step_count() <= 1000),
         audit_heat_of_mixing: request.audit,
         ..DfnOptions::default()
     };
@@ -313,7 +322,11 @@ fn solve(
             not_reached: false,
         });
     }
-    let run = scalade_cell::solve_to_tolerance(set, protocol, &options, times, request.tolerance)?;
+    let run = if request.checkpoint.is_some() || request.stream.is_some() {
+        followed(request, (set, protocol), &options, times, cancel)?
+    } else {
+        scalade_cell::solve_to_tolerance(set, protocol, &options, times, request.tolerance)?
+    };
     Ok(Solved {
         outcome: run.outcome,
         states: run.states,
@@ -326,15 +339,44 @@ fn solve(
     })
 }
 
-/// `cell`: a cell on a protocol.
+/// A run on disk.
+fn followed(
+    request: &CellRequest,
+    of: (&ParameterSet, &Protocol),
+    options: &DfnOptions,
+    times: &[f64],
+    cancel: &AtomicBool,
+) -> Result<scalade_cell::Estimated, ScaladeError> {
+    let inputs = (of.0, of.1, options, times, request.tolerance, request.stream.is_some());
+    let hash = scalade_record::content_hash(&inputs).map_err(|e| ScaladeError::internal(e.to_string()))?;
+    let (checkpoint, stream) = (request.checkpoint.as_deref(), request.stream.as_deref());
+    let (mut follower, known) = Follower::open(checkpoint, stream, hash.to_string(), cancel)?;
+    let run = scalade_cell::solve_to_tolerance_watched(
+        of,
+        options,
+        times,
+        request.tolerance,
+        known,
+        &mut follower,
+    )?;
+    follower.finish()?;
+    if follower.stopped { Err(ScaladeError::Interrupted) } else { Ok(run) }
+}
+
+/// `cell`: a cell on a protocol. `cancel` asks a run that keeps a checkpoint to stop after the present step.
 ///
 /// # Errors
-/// Input that is not acceptable; [`Failure::Partial`] with the part before a failure of the solver.
-pub fn cell(request: &CellRequest) -> Result<Value, Failure> {
+/// Input that is not acceptable; [`Failure::Partial`] with the part before a failure of the solver;
+/// [`ScaladeError::Interrupted`].
+pub fn cell(request: &CellRequest, cancel: &AtomicBool) -> Result<Value, Failure> {
+    if request.points.is_some() && (request.checkpoint.is_some() || request.stream.is_some()) {
+        let message = "--points solves on a mesh of its own; leave it out with --checkpoint and --stream";
+        return Err(ScaladeError::input(message).into());
+    }
     let (set, model) = cell_of(&request.source)?;
     let (protocol, rate) = protocol_of(&request.protocol, &set)?;
     let times = read_times(&request.times)?;
-    let solved = solve(request, &set, model, &protocol, &times)?;
+    let solved = solve(request, &set, model, &protocol, &times, cancel)?;
     let mut document = document(request, &set, model, &solved);
     if let (Some(rate), Some(map)) = (rate, document.as_object_mut()) {
         map.insert("rate_C".into(), json!(rate));

@@ -3,6 +3,7 @@
 mod limits;
 mod probes;
 mod record;
+mod watch;
 
 use crate::closed_form;
 use crate::error::CellError;
@@ -18,6 +19,7 @@ use crate::solver::bdf::DaeSystem;
 use limits::Cause;
 
 pub(crate) use probes::Probes;
+pub use watch::{Checkpoint, Record, Unwatched, Watch};
 
 /// Solves `protocol` for a cell that starts at rest, and gives voltage, current, temperature and charge at
 /// `output_times` (s, not decreasing; those beyond the end of the run are left out) with audits of
@@ -46,7 +48,34 @@ pub fn solve_or_partial(
     options: &DfnOptions,
     output_times: &[f64],
 ) -> Result<Outcome, CellError> {
-    Ok(run_with_probes(parameters, protocol, options, output_times, Probes::none())?.0)
+    let inputs = Inputs { parameters, protocol, options, output_times };
+    Ok(run_with_probes(&inputs, Probes::none(), None, &mut Unwatched)?.0)
+}
+
+/// As [`solve_or_partial`], followed by `watch`, and going on from `checkpoint` if one is given. The checkpoint must
+/// be of a run with the same parameters, protocol, options and output times.
+///
+/// # Errors
+/// Parameters, options and protocols that make no sense, a checkpoint that does not fit.
+pub fn solve_watched(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+    output_times: &[f64],
+    checkpoint: Option<Checkpoint>,
+    watch: &mut dyn Watch,
+) -> Result<Outcome, CellError> {
+    let inputs = Inputs { parameters, protocol, options, output_times };
+    Ok(run_with_probes(&inputs, Probes::none(), checkpoint, watch)?.0)
+}
+
+/// What a run is made from.
+#[derive(Clone, Copy)]
+pub(crate) struct Inputs<'a> {
+    pub(crate) parameters: &'a ParameterSet,
+    pub(crate) protocol: &'a Protocol,
+    pub(crate) options: &'a DfnOptions,
+    pub(crate) output_times: &'a [f64],
 }
 
 /// As [`solve_or_partial`], with the number of the model's unknowns (0 for a closed form).
@@ -59,23 +88,26 @@ pub fn solve_counting(
     options: &DfnOptions,
     output_times: &[f64],
 ) -> Result<(Outcome, usize), CellError> {
-    let (outcome, _, states) = run_with_probes(parameters, protocol, options, output_times, Probes::none())?;
+    let inputs = Inputs { parameters, protocol, options, output_times };
+    let (outcome, _, states) = run_with_probes(&inputs, Probes::none(), None, &mut Unwatched)?;
     Ok((outcome, states))
 }
 
 /// The same with the voltages that `probes` asks for, and the number of unknowns. A run that is probed ends after
 /// the probed steps.
 pub(crate) fn run_with_probes(
-    parameters: &ParameterSet,
-    protocol: &Protocol,
-    options: &DfnOptions,
-    output_times: &[f64],
+    inputs: &Inputs<'_>,
     probes: Probes,
+    checkpoint: Option<Checkpoint>,
+    watch: &mut dyn Watch,
 ) -> Result<(Outcome, Probes, usize), CellError> {
+    let Inputs { parameters, protocol, options, output_times } = *inputs;
     options.validate()?;
     protocol.validate()?;
     check_times("output times [s]", output_times)?;
     if probes.is_none()
+        && checkpoint.is_none()
+        && watch.is_idle()
         && let Some(solution) = closed_form::run(parameters, protocol, options, output_times)?
     {
         return Ok((Outcome { solution, failure: None }, probes, 0));
@@ -84,17 +116,31 @@ pub(crate) fn run_with_probes(
     let states = model.layout.integrals;
     let mut run = Run::new(parameters, model, options, output_times);
     run.probes = probes;
+    if let Some(checkpoint) = checkpoint {
+        run.resume(checkpoint)?;
+    }
     let mut steps = protocol.steps();
     let mut failure = None;
+    let mut done = 0;
     while let Some(placed) = steps.next() {
-        match run.step(&placed) {
-            Ok(ended_by_limit) if placed.step.leaves_repeat && ended_by_limit => steps.leave_repeat(),
+        if let Some(known) = run.solution.steps.get(done) {
+            // Done before the checkpoint.
+            if placed.step.leaves_repeat && watch::ended_by_limit(known.end_reason) {
+                steps.leave_repeat();
+            }
+            done += 1;
+            continue;
+        }
+        let outcome = run.step(&placed);
+        match run.tell(watch).and(outcome) {
+            Ok(by_limit) if placed.step.leaves_repeat && by_limit => steps.leave_repeat(),
             Ok(_) => {}
             Err(error) => {
                 failure = Some(error);
                 break;
             }
         }
+        done += 1;
         if run.probes.complete(run.solution.steps.len()) {
             break;
         }
@@ -143,6 +189,14 @@ struct Run<'a> {
     next_period: f64,
     period: f64,
     probes: Probes,
+    /// Cycle of the present step.
+    cycle: usize,
+    /// Time of the last record, s.
+    last_record_s: Option<f64>,
+    /// Records that the watch knows.
+    told: usize,
+    /// Work before the checkpoint that the run goes on from.
+    earlier_work: WorkCounters,
     solution: DfnSolution,
 }
 
@@ -201,6 +255,10 @@ impl<'a> Run<'a> {
             next_period: f64::INFINITY,
             period: f64::INFINITY,
             probes: Probes::none(),
+            cycle: 0,
+            last_record_s: None,
+            told: 0,
+            earlier_work: WorkCounters::default(),
             solution,
             y,
             model,
@@ -235,6 +293,7 @@ impl<'a> Run<'a> {
     /// Does one step; gives whether one of its limits ended it.
     fn step(&mut self, placed: &PlacedStep) -> Result<bool, CellError> {
         let step = placed.step;
+        self.cycle = placed.cycle;
         let area = self.parameters.total_area_m2();
         self.hold(self.control_row(&step.control), 0.0);
         if !self.started {
@@ -253,6 +312,7 @@ impl<'a> Run<'a> {
         (self.next_period, self.period) =
             step.period_s.map_or((f64::INFINITY, f64::INFINITY), |period| (0.0, period));
         self.probes.begin(self.solution.steps.len());
+        self.integrators.forget();
         let outcome = match &step.control {
             Control::Profile { cycle, factor } => self.follow(step, cycle, *factor, stop),
             _ => self.hold_until(step, stop),

@@ -12,7 +12,7 @@ impl Run<'_> {
         while let Some(time) = self.due_output(self.time) {
             self.push_output(time, &y);
         }
-        if self.options.record_every_step && self.solution.time_s.last() != Some(&self.time) {
+        if self.options.record_every_step && self.last_record_s != Some(self.time) {
             self.push_output(self.time, &y);
         }
         while let Some(time) = self.due_profile(self.time) {
@@ -55,7 +55,7 @@ impl Run<'_> {
     pub(super) fn record_end(&mut self, step: &Step) {
         self.probes.end(self.solution.steps.len(), self.time - self.step_start.0);
         let wanted = self.options.record_every_step || step.period_s.is_some();
-        if wanted && self.solution.time_s.last().is_none_or(|last| *last < self.time) {
+        if wanted && self.last_record_s.is_none_or(|last| last < self.time) {
             let y = std::mem::take(&mut self.y);
             self.push_output(self.time, &y);
             self.y = y;
@@ -87,6 +87,7 @@ impl Run<'_> {
     fn push_output(&mut self, time: f64, y: &[f64]) {
         let area = self.parameters.total_area_m2();
         let l = self.model.layout;
+        self.last_record_s = Some(time);
         self.solution.time_s.push(time);
         self.solution.voltage_v.push(y[l.voltage]);
         self.solution.current_a.push(y[l.current] * area);
@@ -165,6 +166,7 @@ impl Run<'_> {
     pub(super) fn finish(self) -> DfnSolution {
         let area = self.parameters.total_area_m2();
         let l = self.model.layout;
+        let work = self.work_so_far();
         let mut solution = self.solution;
         let sums = &self.y[l.integrals..];
         solution.end_time_s = self.time;
@@ -195,17 +197,23 @@ impl Run<'_> {
         if self.options.audit_heat_of_mixing {
             solution.energy.free_energy_change_j = self.model.free_energy(&self.y) * area;
         }
-        let counters = self.integrators.counters();
-        solution.work = WorkCounters {
-            steps: counters.steps,
-            residuals: counters.residuals,
-            linearizations: counters.linearizations,
-            factorizations: counters.factorizations,
-            newton_iterations: counters.newton_iterations,
-            error_test_failures: counters.error_failures,
-            newton_failures: counters.newton_failures,
-            outside_table: solution.work.outside_table,
-        };
+        solution.work = work;
         solution
+    }
+
+    /// Work of this run and of what went before its checkpoint.
+    pub(super) fn work_so_far(&self) -> WorkCounters {
+        let counters = self.integrators.counters();
+        let before = &self.earlier_work;
+        WorkCounters {
+            steps: before.steps + counters.steps,
+            residuals: before.residuals + counters.residuals,
+            linearizations: before.linearizations + counters.linearizations,
+            factorizations: before.factorizations + counters.factorizations,
+            newton_iterations: before.newton_iterations + counters.newton_iterations,
+            error_test_failures: before.error_test_failures + counters.error_failures,
+            newton_failures: before.newton_failures + counters.newton_failures,
+            outside_table: self.solution.work.outside_table,
+        }
     }
 }

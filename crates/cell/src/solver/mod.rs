@@ -21,6 +21,13 @@ impl Integrators {
         Self { multistep: Bdf::new(system), one_step: None, one_step_works: false }
     }
 
+    /// Makes what follows independent of what went before.
+    pub(crate) fn forget(&mut self) {
+        if let Some(one_step) = &mut self.one_step {
+            one_step.forget();
+        }
+    }
+
     /// Starts from consistent `y`, `slope` at `time` with at most `span` to go; `kinks` asks for the one-step
     /// integrator.
     pub(crate) fn restart<S: DaeSystem>(

@@ -94,6 +94,15 @@ impl OneStep {
         }
     }
 
+    /// Forgets what earlier steps taught about step lengths and derivatives, so that what follows does not depend
+    /// on them.
+    pub(crate) fn forget(&mut self) {
+        self.next_step = 0.0;
+        self.stale = true;
+        self.factored = f64::NAN;
+        self.rate = 1.0;
+    }
+
     /// Starts (again) from consistent `y` and its `slope` at `time`, with a first step of at most `span`.
     pub(crate) fn restart(
         &mut self,
