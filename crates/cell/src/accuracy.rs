@@ -120,13 +120,8 @@ fn estimate(difference: f64, before: Option<f64>) -> f64 {
 }
 
 /// The run in closed form, if there is one: its error is known without a second run.
-fn in_closed_form(
-    parameters: &ParameterSet,
-    protocol: &Protocol,
-    options: &DfnOptions,
-    output_times: &[f64],
-    tolerance_v: f64,
-) -> Result<Option<Estimated>, CellError> {
+fn in_closed_form(inputs: &Inputs<'_>, tolerance_v: f64) -> Result<Option<Estimated>, CellError> {
+    let Inputs { parameters, protocol, options, output_times } = *inputs;
     options.validate()?;
     protocol.validate()?;
     check_times("output times [s]", output_times)?;
@@ -163,10 +158,10 @@ pub fn solve_to_tolerance(
     tolerance_v: f64,
 ) -> Result<Estimated, CellError> {
     level_of(tolerance_v)?;
-    if let Some(run) = in_closed_form(parameters, protocol, options, output_times, tolerance_v)? {
+    let inputs = Inputs { parameters, protocol, options, output_times };
+    if let Some(run) = in_closed_form(&inputs, tolerance_v)? {
         return Ok(run);
     }
-    let inputs = Inputs { parameters, protocol, options, output_times };
     to_tolerance(&inputs, tolerance_v, None, None)
 }
 

@@ -3,7 +3,7 @@
 //! Symbols and laws as in O'Kane et al., Phys. Chem. Chem. Phys. 24 (2022) 7909; values of the bundled sets are
 //! those of PyBaMM's parameter modules.
 
-use super::checks::{activated, positive, property_within, refuse, within};
+use super::checks::{Of, activated, positive, property_within, refuse, within};
 use crate::error::CellError;
 use crate::property::{Activated, Property};
 use serde::{Deserialize, Serialize};
@@ -55,14 +55,14 @@ pub struct SeiParameters {
 
 impl SeiParameters {
     pub(super) fn validate(&self, which: &str) -> Result<(), CellError> {
-        let name = |quantity: &str| format!("{which}: SEI {quantity}");
+        let name = |quantity| Of(which, "SEI ", quantity);
         let positives = [
             ("lithium per SEI", self.lithium_per_sei),
             ("partial molar volume [m3/mol]", self.partial_molar_volume_m3_per_mol),
             ("initial thickness [m]", self.initial_thickness_m),
         ];
         for (quantity, value) in positives {
-            positive(&name(quantity), value)?;
+            positive(name(quantity), value)?;
         }
         let not_negative = [
             ("resistivity [ohm m]", self.resistivity_ohm_m),
@@ -82,11 +82,11 @@ impl SeiParameters {
             ("reaction-driven loss factor [m3/mol]", self.reaction_driven_loss_m3_per_mol),
         ];
         for (quantity, value) in not_negative {
-            within(&name(quantity), value, 0.0, f64::MAX)?;
+            within(name(quantity), value, 0.0, f64::MAX)?;
         }
-        within(&name("open-circuit potential [V]"), self.open_circuit_potential_v, -10.0, 10.0)?;
-        within(&name("growth transfer coefficient"), self.growth_transfer_coefficient, 0.0, 1.0)?;
-        within(&name("growth activation energy [J/mol]"), self.growth_activation_energy_j_per_mol, -1e6, 1e6)
+        within(name("open-circuit potential [V]"), self.open_circuit_potential_v, -10.0, 10.0)?;
+        within(name("growth transfer coefficient"), self.growth_transfer_coefficient, 0.0, 1.0)?;
+        within(name("growth activation energy [J/mol]"), self.growth_activation_energy_j_per_mol, -1e6, 1e6)
     }
 }
 
@@ -118,21 +118,21 @@ pub struct PlatingParameters {
 
 impl PlatingParameters {
     pub(super) fn validate(&self, which: &str) -> Result<(), CellError> {
-        let name = |quantity: &str| format!("{which}: plating {quantity}");
-        property_within(&name("exchange-current density [A/m2]"), &self.exchange_current, 0.0, f64::MAX)?;
-        within(&name("transfer coefficient"), self.transfer_coefficient, 0.0, 1.0)?;
+        let name = |quantity| Of(which, "plating ", quantity);
+        property_within(name("exchange-current density [A/m2]"), &self.exchange_current, 0.0, f64::MAX)?;
+        within(name("transfer coefficient"), self.transfer_coefficient, 0.0, 1.0)?;
         positive(
-            &name("molar volume of lithium metal [m3/mol]"),
+            name("molar volume of lithium metal [m3/mol]"),
             self.lithium_metal_partial_molar_volume_m3_per_mol,
         )?;
-        positive(&name("typical concentration [mol/m3]"), self.typical_concentration_mol_per_m3)?;
+        positive(name("typical concentration [mol/m3]"), self.typical_concentration_mol_per_m3)?;
         let not_negative = [
             ("rate constant [m/s]", self.stripping_rate_constant_m_per_s.unwrap_or(0.0)),
             ("initial concentration [mol/m3]", self.initial_concentration_mol_per_m3),
             ("decay constant [1/s]", self.dead_lithium_decay_constant_per_s.unwrap_or(0.0)),
         ];
         for (quantity, value) in not_negative {
-            within(&name(quantity), value, 0.0, f64::MAX)?;
+            within(name(quantity), value, 0.0, f64::MAX)?;
         }
         Ok(())
     }
@@ -176,15 +176,15 @@ pub struct MechanicsParameters {
 
 impl MechanicsParameters {
     pub(super) fn validate(&self, which: &str) -> Result<(), CellError> {
-        let name = |quantity: &str| format!("{which}: {quantity}");
-        positive(&name("Young's modulus [Pa]"), self.youngs_modulus_pa)?;
-        positive(&name("critical stress [Pa]"), self.critical_stress_pa)?;
-        within(&name("Poisson's ratio"), self.poisson_ratio, -1.0, 0.5)?;
+        let name = |quantity| Of(which, "", quantity);
+        positive(name("Young's modulus [Pa]"), self.youngs_modulus_pa)?;
+        positive(name("critical stress [Pa]"), self.critical_stress_pa)?;
+        within(name("Poisson's ratio"), self.poisson_ratio, -1.0, 0.5)?;
         let volume = self.partial_molar_volume_m3_per_mol;
         if !volume.is_finite() {
-            return Err(refuse(&name("partial molar volume [m3/mol]"), volume, "must be finite".to_owned()));
+            return Err(refuse(name("partial molar volume [m3/mol]"), volume, "must be finite".to_owned()));
         }
-        activated(&name("cracking rate"), &self.cracking_rate)?;
+        activated(name("cracking rate"), &self.cracking_rate)?;
         let not_negative = [
             ("reference concentration [mol/m3]", self.reference_concentration_mol_per_m3),
             ("loss rate [1/s]", self.loss_rate_per_s),
@@ -196,7 +196,7 @@ impl MechanicsParameters {
             ("cracks per area [1/m2]", self.cracks_per_area_per_m2),
         ];
         for (quantity, value) in not_negative {
-            within(&name(quantity), value, 0.0, f64::MAX)?;
+            within(name(quantity), value, 0.0, f64::MAX)?;
         }
         Ok(())
     }

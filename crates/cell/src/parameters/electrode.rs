@@ -1,7 +1,7 @@
 //! Electrodes and their active materials.
 
 use super::ageing::{MechanicsParameters, PlatingParameters, SeiParameters};
-use super::checks::{activated, fraction, positive, within};
+use super::checks::{Of, activated, fraction, positive, within};
 use crate::error::CellError;
 use crate::property::{Activated, Hysteresis, OpenCircuitPotential};
 use crate::solver::quadrature::gauss_hermite;
@@ -186,25 +186,25 @@ impl ActiveMaterial {
     }
 
     fn validate(&self, which: &str) -> Result<(), CellError> {
-        let name = |quantity: &str| format!("{which}: {quantity}");
-        fraction(&name("active material fraction"), self.fraction)?;
-        positive(&name("particle radius [m]"), self.particle_radius_m)?;
-        positive(&name("maximum concentration [mol/m3]"), self.max_concentration)?;
-        positive(&name("initial concentration [mol/m3]"), self.initial_concentration)?;
-        within(&name("initial stoichiometry"), self.initial_stoichiometry(), 0.0, 1.0)?;
-        activated(&name("diffusivity"), &self.diffusivity)?;
-        activated(&name("exchange-current density"), &self.exchange_current)?;
+        let name = |quantity| Of(which, "", quantity);
+        fraction(name("active material fraction"), self.fraction)?;
+        positive(name("particle radius [m]"), self.particle_radius_m)?;
+        positive(name("maximum concentration [mol/m3]"), self.max_concentration)?;
+        positive(name("initial concentration [mol/m3]"), self.initial_concentration)?;
+        within(name("initial stoichiometry"), self.initial_stoichiometry(), 0.0, 1.0)?;
+        activated(name("diffusivity"), &self.diffusivity)?;
+        activated(name("exchange-current density"), &self.exchange_current)?;
         if let Some(value) = self.open_circuit.entropic_slope.as_constant() {
-            within(&name("entropic slope [V/K]"), value, -1.0, 1.0)?;
+            within(name("entropic slope [V/K]"), value, -1.0, 1.0)?;
         }
         if let Some(window) = &self.window {
-            within(&name("stoichiometry of the empty cell"), window.empty, 0.0, 1.0)?;
-            within(&name("stoichiometry of the full cell"), window.full, 0.0, 1.0)?;
+            within(name("stoichiometry of the empty cell"), window.empty, 0.0, 1.0)?;
+            within(name("stoichiometry of the full cell"), window.full, 0.0, 1.0)?;
         }
         if let Some(distribution) = &self.radius_distribution {
             let deviation = distribution.relative_deviation;
-            within(&name("relative deviation of the radius"), deviation, 1e-3, 2.0)?;
-            within(&name("classes of radii"), distribution.classes as f64, 2.0, 40.0)?;
+            within(name("relative deviation of the radius"), deviation, 1e-3, 2.0)?;
+            within(name("classes of radii"), distribution.classes as f64, 2.0, 40.0)?;
         }
         if let Some(hysteresis) = &self.hysteresis {
             hysteresis.validate(which)?;
@@ -239,13 +239,13 @@ impl Electrode {
     }
 
     pub(super) fn validate(&self, which: &str) -> Result<(), CellError> {
-        let name = |quantity: &str| format!("{which}: {quantity}");
-        positive(&name("thickness [m]"), self.thickness_m)?;
-        fraction(&name("porosity"), self.porosity)?;
-        fraction(&name("electrolyte efficiency"), self.electrolyte_efficiency)?;
-        fraction(&name("solid efficiency"), self.solid_efficiency)?;
-        positive(&name("conductivity [S/m]"), self.conductivity_s_per_m)?;
-        within(&name("double-layer capacitance [F/m2]"), self.double_layer_capacitance, 0.0, 1e6)?;
+        let name = |quantity| Of(which, "", quantity);
+        positive(name("thickness [m]"), self.thickness_m)?;
+        fraction(name("porosity"), self.porosity)?;
+        fraction(name("electrolyte efficiency"), self.electrolyte_efficiency)?;
+        fraction(name("solid efficiency"), self.solid_efficiency)?;
+        positive(name("conductivity [S/m]"), self.conductivity_s_per_m)?;
+        within(name("double-layer capacitance [F/m2]"), self.double_layer_capacitance, 0.0, 1e6)?;
         for material in self.materials() {
             let label = if material.name.is_empty() {
                 which.to_owned()
@@ -256,6 +256,6 @@ impl Electrode {
         }
         // What the solid leaves is all that the electrolyte can fill; the margin is for rounded data.
         let filled = self.porosity + self.active_fraction();
-        within(&name("porosity + active material fraction"), filled, 0.0, 1.0 + 1e-6)
+        within(name("porosity + active material fraction"), filled, 0.0, 1.0 + 1e-6)
     }
 }
