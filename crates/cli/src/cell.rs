@@ -34,7 +34,7 @@ pub struct Run {
     #[command(flatten)]
     pub source: Source,
     /// Discharge rate, such as 1C or C/2, or a current such as "0.5 A" [default: 1C].
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub rate: Option<String>,
     /// Constant current, such as "12.5 A"; negative charges.
     #[arg(long, allow_hyphen_values = true)]
@@ -43,13 +43,13 @@ pub struct Run {
     #[arg(long)]
     pub protocol: Option<String>,
     /// Voltage that ends a constant current [default: the cut-off voltage of the parameters].
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     pub until: Option<String>,
     /// Times at which the voltage is given, such as "60 s,300 s" [default: the time steps of the run, or the periods of the protocol].
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", allow_hyphen_values = true)]
     pub times: String,
     /// Wanted accuracy of the voltage, V, from one second after each change of control on; mesh and time steps are refined until it is reached.
-    #[arg(long, default_value_t = 1e-4)]
+    #[arg(long, default_value_t = 1e-4, allow_hyphen_values = true)]
     pub tolerance: f64,
     /// Lumped temperature instead of isothermal.
     #[arg(long)]
@@ -130,7 +130,7 @@ pub enum Impedance {
         #[command(flatten)]
         source: Source,
         /// Frequencies, Hz: a logarithmic range from:to:count or a list such as 1,10,100.
-        #[arg(long, default_value = "1e-4:1e4:60")]
+        #[arg(long, default_value = "1e-4:1e4:60", allow_hyphen_values = true)]
         frequencies: String,
         #[command(flatten)]
         common: Common,

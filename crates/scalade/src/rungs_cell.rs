@@ -7,13 +7,14 @@ use crate::rungs::quantity;
 use crate::rungs_cell_follow::Follower;
 use crate::runner::Failure;
 use scalade_cell::{
-    AgeingOptions, BpxDocument, CellDocument, CellError, Control, CsvOptions, DfnOptions, DfnSolution,
-    DriveCycle, DriveRequest, MeshOptions, ModelKind, Outcome, ParameterSet, PlatingLaw, Protocol, SeiLaw,
-    Step, Thermal,
+    ActiveMaterial, AgeingOptions, BpxDocument, CellDocument, CellError, Control, CsvOptions, DfnOptions,
+    DfnSolution, DriveCycle, DriveRequest, EndReason, Hold, MeshOptions, ModelKind, Outcome, ParameterSet,
+    PlatingLaw, Protocol, ProtocolItem, SeiLaw, Step, Thermal,
 };
 use scalade_units::dimension;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// Where a cell's parameters come from, and the state it starts in.
@@ -117,11 +118,24 @@ fn cell_of(request: &CellSourceRequest) -> Result<(ParameterSet, ModelKind), Sca
     Ok((start(set, request.start.as_deref().unwrap_or(default))?, model))
 }
 
+/// Adds what to look at to an error of the state at the start.
+fn start_fault(error: &CellError) -> ScaladeError {
+    ScaladeError::input(format!("--soc (state at the start): {error}"))
+}
+
 fn named(name: &str) -> Result<ParameterSet, ScaladeError> {
     let path = Path::new(name);
     if !ParameterSet::names().iter().any(|set| set.name.eq_ignore_ascii_case(name)) && path.is_file() {
         let document = CellDocument::read(&read_text(path)?);
         return Ok(document.map_err(|e| ScaladeError::input(format!("{name}: {e}")))?.parameters);
+    }
+    if name.contains(['/', '\\', '.']) {
+        let short: String = name.chars().take(200).collect();
+        let message = format!(
+            "--parameters: there is no file {short}; give a native parameter file, or one of the sets {}",
+            cell_run::parameter_set_names().join(", ")
+        );
+        return Err(ScaladeError::input(message));
     }
     cell_run::parameter_set(name)
 }
@@ -138,13 +152,15 @@ fn model_kind(name: &str) -> Result<ModelKind, ScaladeError> {
 fn start(set: ParameterSet, text: &str) -> Result<ParameterSet, ScaladeError> {
     let text = text.trim();
     if text == "initial" {
+        // A start outside the data of a potential would only show as a solver that does not converge.
+        let negative = set.negative.porous().map(scalade_cell::Electrode::initial_content);
+        set.open_circuit_voltage(negative.unwrap_or(0.5), set.positive.initial_content())
+            .map_err(|e| start_fault(&e))?;
         return Ok(set);
     }
-    if let Ok(number) = text.parse::<f64>() {
-        return Ok(set.started_at_state_of_charge(number)?);
-    }
-    if let Some(percent) = text.strip_suffix('%').and_then(|p| p.trim().parse::<f64>().ok()) {
-        return Ok(set.started_at_state_of_charge(percent / 100.0)?);
+    let percent = || text.strip_suffix('%').and_then(|p| p.trim().parse::<f64>().ok()).map(|p| p / 100.0);
+    if let Some(number) = text.parse::<f64>().ok().or_else(percent) {
+        return set.started_at_state_of_charge(number).map_err(|e| start_fault(&e));
     }
     let volts = quantity("soc", text, dimension::VOLTAGE).map_err(|_| {
         let message = format!(
@@ -152,10 +168,48 @@ fn start(set: ParameterSet, text: &str) -> Result<ParameterSet, ScaladeError> {
         );
         ScaladeError::input(message)
     })?;
-    Ok(set.started_at_voltage(volts)?)
+    set.started_at_voltage(volts).map_err(|e| start_fault(&e))
 }
 
-fn ageing(request: &AgeingRequest) -> Result<AgeingOptions, ScaladeError> {
+/// Refuses options that would change nothing, and laws whose constants the cell does not have.
+fn check_ageing(
+    request: &AgeingRequest,
+    options: AgeingOptions,
+    set: &ParameterSet,
+) -> Result<(), ScaladeError> {
+    let (grows, plates) = (options.sei != SeiLaw::None, options.plating != PlatingLaw::None);
+    if options.sei_on_cracks && !grows {
+        return Err(ScaladeError::input("--sei-on-cracks: nothing grows there; also give --sei with a law"));
+    }
+    if options.pore_clogging && !grows && !plates {
+        return Err(ScaladeError::input(
+            "--pore-clogging: nothing fills the pores; also give --sei or --plating",
+        ));
+    }
+    let Some(electrode) = set.negative.porous() else { return Ok(()) };
+    let has = |known: fn(&ActiveMaterial) -> bool| electrode.materials().any(known);
+    let cracks = options.cracking || options.sei_on_cracks;
+    for (option, wanted, known) in [
+        ("--sei", grows, has(|m| m.sei.is_some())),
+        ("--plating", plates, has(|m| m.plating.is_some())),
+        (
+            if request.cracking { "--cracking" } else { "--sei-on-cracks" },
+            cracks,
+            has(|m| m.mechanics.is_some()),
+        ),
+    ] {
+        if wanted && !known {
+            let message = format!(
+                "{option}: the negative electrode of {} has no data for it; take a set that has (okane2022 has all), or a native parameter file with them",
+                set.name
+            );
+            return Err(ScaladeError::input(message));
+        }
+    }
+    Ok(())
+}
+
+fn ageing(request: &AgeingRequest, set: &ParameterSet) -> Result<AgeingOptions, ScaladeError> {
     let law = |option: &str, name: &str| -> Result<Value, ScaladeError> {
         if name.len() > 100 {
             return Err(ScaladeError::input(format!("--{option}: the name is too long")));
@@ -178,14 +232,16 @@ fn ageing(request: &AgeingRequest) -> Result<AgeingOptions, ScaladeError> {
             ))
         })?,
     };
-    Ok(AgeingOptions {
+    let options = AgeingOptions {
         sei,
         plating,
         cracking: request.cracking,
         sei_on_cracks: request.sei_on_cracks,
         pore_clogging: request.pore_clogging,
         ..AgeingOptions::default()
-    })
+    };
+    check_ageing(request, options, set)?;
+    Ok(options)
 }
 
 /// The protocol, and the rate of a single constant current.
@@ -244,17 +300,47 @@ fn read_protocol(text: &str, request: &ProtocolRequest) -> Result<Protocol, Scal
         let options = CsvOptions {
             quantity: wanted.quantity,
             charge_positive: request.charge_positive,
-            hold: if request.hold_samples { scalade_cell::Hold::Step } else { wanted.hold },
+            hold: wanted.hold,
         };
         DriveCycle::from_csv(&table, &wanted.name, &options)
     };
-    Protocol::parse(&sentences, &mut resolve).map_err(|error| {
+    if sentences.trim().is_empty() {
+        let message = "--protocol: is empty; write sentences such as \"Discharge at 1C until 2.5 V; Rest for 1 h\", or name a file of them";
+        return Err(ScaladeError::input(message));
+    }
+    let mut protocol = Protocol::parse(&sentences, &mut resolve).map_err(|error| {
         let place = if looks_like_file { format!("{}: ", path.display()) } else { String::new() };
         // A file that is not there is read as a sentence: say so.
         let missing = !looks_like_file && !text.contains(char::is_whitespace);
         let hint = if missing { format!(" (there is no file {text} either)") } else { String::new() };
         ScaladeError::input(format!("{place}{error}{hint}"))
-    })
+    })?;
+    if request.hold_samples {
+        hold_samples(&mut protocol.items, &mut Vec::new());
+    }
+    Ok(protocol)
+}
+
+/// Every trace holds its samples; a trace that several steps use stays one in memory. The sentences of a protocol
+/// have the last word on how samples are joined, so this cannot be said when a table is read.
+fn hold_samples(items: &mut [ProtocolItem], known: &mut Vec<(Arc<DriveCycle>, Arc<DriveCycle>)>) {
+    for item in items {
+        match item {
+            ProtocolItem::Repeat { items, .. } => hold_samples(items, known),
+            ProtocolItem::Step(step) => {
+                let Control::Profile { cycle, .. } = &mut step.control else { continue };
+                let same = known.iter().find(|(joined, _)| Arc::ptr_eq(joined, cycle));
+                let held = same.map_or_else(
+                    || Arc::new(DriveCycle::clone(cycle).held(Hold::Step)),
+                    |(_, held)| Arc::clone(held),
+                );
+                if same.is_none() {
+                    known.push((Arc::clone(cycle), Arc::clone(&held)));
+                }
+                *cycle = held;
+            }
+        }
+    }
 }
 
 fn read_times(text: &str) -> Result<Vec<f64>, ScaladeError> {
@@ -296,7 +382,7 @@ fn solve(
     let mut options = DfnOptions {
         model,
         thermal,
-        ageing: ageing(&request.ageing)?,
+        ageing: ageing(&request.ageing, set)?,
         // Without times asked for, the run's own time steps show the curve.
         record_every_step: times.is_empty()
             && !has_periods
@@ -377,7 +463,7 @@ pub fn cell(request: &CellRequest, cancel: &AtomicBool) -> Result<Value, Failure
     let (protocol, rate) = protocol_of(&request.protocol, &set)?;
     let times = read_times(&request.times)?;
     let solved = solve(request, &set, model, &protocol, &times, cancel)?;
-    let mut document = document(request, &set, model, &solved);
+    let mut document = document(request, &set, model, &times, &solved);
     if let (Some(rate), Some(map)) = (rate, document.as_object_mut()) {
         map.insert("rate_C".into(), json!(rate));
         map.insert("current_A".into(), json!(set.current_of_rate(rate)));
@@ -391,9 +477,37 @@ pub fn cell(request: &CellRequest, cancel: &AtomicBool) -> Result<Value, Failure
     }
 }
 
-fn warnings(request: &CellRequest, solved: &Solved) -> Vec<String> {
+/// Why the run ended. A limit that was met before anything happened was not reached by the run.
+fn end_reason(solution: &DfnSolution) -> String {
+    let at_once = solution.steps.last().is_some_and(|step| step.end_s <= step.start_s);
+    match solution.end_reason {
+        EndReason::MinimumVoltage if at_once => {
+            format!("the voltage, {:.3} V, was below the limit from the start", solution.end_voltage_v)
+        }
+        EndReason::MaximumVoltage if at_once => {
+            format!("the voltage, {:.3} V, was above the limit from the start", solution.end_voltage_v)
+        }
+        _ => cell_run::end_reason(solution),
+    }
+}
+
+fn warnings(request: &CellRequest, times: &[f64], solved: &Solved) -> Vec<String> {
     let solution = &solved.outcome.solution;
     let mut warnings: Vec<String> = Vec::new();
+    if solution.end_time_s <= 0.0 && solved.outcome.failure.is_none() {
+        warnings.push(
+            "nothing happened: the limit was met before the current flowed; start elsewhere with --soc (some sets start empty) or change the limit"
+                .to_owned(),
+        );
+    }
+    let behind = times.iter().filter(|t| **t > solution.end_time_s).count();
+    if behind > 0 {
+        warnings.push(format!(
+            "{behind} of the {} times asked for lie behind the end of the run at {:.1} s and are left out",
+            times.len(),
+            solution.end_time_s
+        ));
+    }
     for step in &solution.steps {
         if let Some(text) = step.end_reason.warning()
             && !warnings.iter().any(|known| known == text)
@@ -416,7 +530,13 @@ fn warnings(request: &CellRequest, solved: &Solved) -> Vec<String> {
     warnings
 }
 
-fn document(request: &CellRequest, set: &ParameterSet, model: ModelKind, solved: &Solved) -> Value {
+fn document(
+    request: &CellRequest,
+    set: &ParameterSet,
+    model: ModelKind,
+    times: &[f64],
+    solved: &Solved,
+) -> Value {
     let solution = &solved.outcome.solution;
     let steps: Vec<Value> = solution
         .steps
@@ -451,7 +571,7 @@ fn document(request: &CellRequest, set: &ParameterSet, model: ModelKind, solved:
         "temperature_K": solution.temperature_k,
         "discharge_capacity_Ah": solution.discharge_capacity_ah,
         "end_time_s": solution.end_time_s,
-        "end_reason": cell_run::end_reason(solution),
+        "end_reason": end_reason(solution),
         "end_voltage_V": solution.end_voltage_v,
         "capacity_Ah": solution.end_capacity_ah,
         "energy_Wh": solution.energy.electrical_j / 3600.0,
@@ -468,7 +588,7 @@ fn document(request: &CellRequest, set: &ParameterSet, model: ModelKind, solved:
         "estimated_from_protocol_steps": solved.compared_steps,
         "balances": balances(request, solution),
         "work": solution.work,
-        "warnings": warnings(request, solved),
+        "warnings": warnings(request, times, solved),
     })
 }
 
