@@ -3,9 +3,10 @@
 
 use proptest::prelude::*;
 use scalade_cell::{
-    CellError, Condition, Control, DfnOptions, DfnSolution, EndReason, FARADAY, Limit, ModelKind, Outside,
-    ParameterSet, ParticleMeshOptions, Property, Protocol, ProtocolItem, SphereSeries, Step, Table,
-    single_particle_voltage, solve, solve_to_tolerance,
+    AgeingOptions, CellError, Checkpoint, Condition, Control, DfnOptions, DfnSolution, EndReason, FARADAY,
+    Limit, ModelKind, Outside, ParameterSet, ParticleMeshOptions, Property, Protocol, ProtocolItem,
+    RadiusDistribution, Record, SeiLaw, SphereSeries, Step, StepSummary, Table, Thermal, Watch,
+    single_particle_voltage, solve, solve_to_tolerance, solve_watched,
 };
 
 fn spm() -> DfnOptions {
@@ -188,20 +189,25 @@ proptest! {
         prop_assert!(inventory.charge_balance_error < 1e-14);
     }
 
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
     /// A dip of the open-circuit potential through the limit, as narrow as promised, is not stepped over.
     #[test]
-    fn narrow_dips_end_the_step(centre in 0.36..0.5, width in 0.005..0.02, depth in 0.02..0.2, above in 0.05..0.9) {
+    fn narrow_dips_end_the_step(centre in 0.4..0.75, width in 0.005..0.02, depth in 0.02..0.2, above in 0.05..0.9) {
         let mut p = ParameterSet::chen2020().unwrap();
         let text = format!("4.2 - 0.5*x - {depth}*exp(-((x - {centre})/{width})**2)");
         p.positive.material.open_circuit.at_reference = Property::formula(&text).unwrap();
         p.negative.porous_mut().unwrap().material.open_circuit.at_reference = Property::Constant(0.1);
-        let step = || Step::lasting(Control::CRate(0.5), 3600.0);
-        let times: Vec<f64> = (0..=7200).map(|i| 0.5 * f64::from(i)).collect();
+        let step = || Step::lasting(Control::CRate(1.0), 3300.0);
+        let times: Vec<f64> = (0..=6600).map(|i| 0.5 * f64::from(i)).collect();
         let whole = run(&p, vec![step()], &times);
         // A voltage between the bottom of the dip and the shoulder before it.
         let x = |t: f64| {
             let half = times.partition_point(|s| *s < t);
-            whole.voltage_v[half.min(7200)]
+            whole.voltage_v[half.min(6600)]
         };
         let found = whole.voltage_v.windows(3).position(|w| w[1] < w[0] && w[1] <= w[2]);
         prop_assume!(found.is_some());
@@ -320,12 +326,20 @@ fn rests_meet_voltage_limits() {
 /// Particles run empty or full exactly at the margin, whatever the voltage is.
 #[test]
 fn particles_end_the_step_at_the_margin() {
-    let p = ParameterSet::marquis2019().unwrap();
-    for (rate, margin) in [(1.0, 1e-6), (3.0, 1e-3), (-1.0, 1e-6), (-0.1, 0.01)] {
+    let (marquis, chen) = (ParameterSet::marquis2019().unwrap(), ParameterSet::chen2020().unwrap());
+    let mut ends = Vec::new();
+    for (p, rate, margin) in [
+        (&marquis, 1.0, 1e-6),
+        (&marquis, 3.0, 1e-3),
+        (&marquis, -1.0, 1e-6),
+        (&chen, 1.0, 1e-6),
+        (&chen, -0.1, 0.01),
+    ] {
         let options = DfnOptions { stoichiometry_margin: margin, ..spm() };
         let protocol = Protocol::sequence(vec![Step::lasting(Control::CRate(rate), 2e5)]);
-        let solution = solve(&p, &protocol, &options, &[]).unwrap();
+        let solution = solve(p, &protocol, &options, &[]).unwrap();
         assert!(in_closed_form(&solution));
+        ends.push((solution.end_reason, rate > 0.0));
         let (negative, positive) = (solution.negative_stoichiometry, solution.positive_stoichiometry);
         let room = match (solution.end_reason, rate > 0.0) {
             (EndReason::NegativeStoichiometry, true) => negative.low,
@@ -336,10 +350,14 @@ fn particles_end_the_step_at_the_margin() {
         };
         assert!((room - margin).abs() < 1e-10, "{rate}: {room}");
         let general =
-            solve(&p, &protocol, &DfnOptions { stoichiometry_margin: margin, ..general() }, &[]).unwrap();
+            solve(p, &protocol, &DfnOptions { stoichiometry_margin: margin, ..general() }, &[]).unwrap();
         assert_eq!(solution.end_reason, general.end_reason);
         assert!((solution.end_time_s / general.end_time_s - 1.0).abs() < 1e-6);
     }
+    // Empty and full.
+    assert!(ends.contains(&(EndReason::NegativeStoichiometry, true)), "{ends:?}");
+    assert!(ends.contains(&(EndReason::PositiveStoichiometry, true)), "{ends:?}");
+    assert!(ends.iter().any(|(_, discharged)| !discharged));
 }
 
 #[test]
@@ -416,6 +434,47 @@ fn periods_and_own_samples_are_outputs() {
     assert!((sampled.voltage_v.last().unwrap() - 2.5).abs() < 1e-10);
 }
 
+/// A sample that falls on an output is kept once.
+#[test]
+fn own_samples_on_outputs_are_kept_once() {
+    let p = ParameterSet::chen2020().unwrap();
+    let options = DfnOptions { record_every_step: true, ..spm() };
+    let protocol = Protocol::sequence(vec![
+        Step::lasting(Control::CRate(1.0), 500.0),
+        Step::lasting(Control::Rest, 500.0),
+    ]);
+    let run = |times: &[f64]| solve(&p, &protocol, &options, times).unwrap().time_s;
+    assert_eq!(run(&[]), run(&[0.0, 500.0, 1000.0]));
+    assert!(run(&[]).windows(2).all(|w| w[0] < w[1]));
+}
+
+/// A run that is followed makes its records and checkpoints, which the closed form does not.
+#[test]
+fn followed_runs_are_left_to_the_general_solver() {
+    #[derive(Default)]
+    struct Count(usize, usize);
+    impl Watch for Count {
+        fn record(&mut self, _: &Record) -> bool {
+            self.0 += 1;
+            false
+        }
+        fn step_done(
+            &mut self,
+            _: &StepSummary,
+            make: &mut dyn FnMut() -> Checkpoint,
+        ) -> Result<(), CellError> {
+            self.1 += make().steps_done();
+            Ok(())
+        }
+    }
+    let p = ParameterSet::chen2020().unwrap();
+    let protocol = Protocol::sequence(vec![Step::lasting(Control::CRate(1.0), 500.0); 2]);
+    let mut count = Count::default();
+    let outcome = solve_watched(&p, &protocol, &spm(), &[100.0, 600.0], None, &mut count).unwrap();
+    assert!(outcome.failure.is_none() && !in_closed_form(&outcome.solution));
+    assert_eq!((count.0, count.1), (2, 3));
+}
+
 /// A wanted accuracy is reached without refinement.
 #[test]
 fn runs_to_a_tolerance_need_no_second_run() {
@@ -472,6 +531,18 @@ fn everything_else_is_left_to_the_general_solver() {
     assert!(newton(&p, minute(Control::CRate(1.0)).until(Limit::Custom(condition))));
     assert!(newton(&ParameterSet::bundled("Ecker2015").unwrap(), minute(Control::CRate(1.0))));
     assert!(newton(&ParameterSet::bundled("Chen2020_composite").unwrap(), minute(Control::CRate(1.0))));
+    let work = |p: &ParameterSet, options: &DfnOptions| {
+        let protocol = Protocol::sequence(vec![minute(Control::CRate(1.0))]);
+        solve(p, &protocol, options, &[]).unwrap().work.linearizations
+    };
+    assert!(work(&p, &DfnOptions { thermal: Thermal::Lumped, ..spm() }) > 0);
+    assert!(work(&p, &DfnOptions { model: ModelKind::Spme, ..spm() }) > 0);
+    let ageing = AgeingOptions { sei: SeiLaw::SolventDiffusion, ..AgeingOptions::default() };
+    assert!(work(&ParameterSet::bundled("OKane2022").unwrap(), &DfnOptions { ageing, ..spm() }) > 0);
+    let mut several = p.clone();
+    several.positive.material.radius_distribution =
+        Some(RadiusDistribution { relative_deviation: 0.3, classes: 5 });
+    assert!(work(&several, &spm()) > 0);
     // A table that ends before the discharge does: the general solver says where.
     let mut short = p.clone();
     let table = Table::new(vec![0.2, 0.5, 0.6], vec![4.3, 3.9, 3.8], false, Outside::Error).unwrap();

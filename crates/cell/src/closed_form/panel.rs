@@ -246,6 +246,10 @@ mod tests {
         let middle = 0.5 * (rule.points[3] + rule.points[4]);
         assert_eq!(judge(&|u| (u - middle).powi(2) - 1e-4, false), Verdict::Unsure);
         assert_eq!(judge(&|u| (u - middle).powi(2) + 0.05, false), Verdict::Positive);
+        // A fall to 1e-3 is believed if it is steep against the error.
+        let falling = values(|u| 0.05 - 0.049 * u);
+        assert_eq!(rule.judge(&falling, 1e-2, 1e-9, false), Verdict::Unsure);
+        assert_eq!(rule.judge(&falling, 1e-4, 1e-9, false), Verdict::Positive);
         // What the interpolant does not resolve is not believed.
         assert_eq!(judge(&|u| 1e-3 + (40.0 * u).sin().powi(2), false), Verdict::Unsure);
     }
