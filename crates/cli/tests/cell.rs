@@ -538,7 +538,7 @@ fn long_runs_go_to_disk() {
     let (table, kept) = (folder.path("run.csv"), folder.path("run.checkpoint"));
     let protocol =
         "repeat 20 times { Discharge at 1C for 10 min (1 minute period); Charge at 1C for 10 min }";
-    let plain = ["--parameters", "chen2020", "--model", "spm", "--soc", "0.5", "--protocol", protocol];
+    let plain = ["--parameters", "chen2020", "--model", "spme", "--soc", "0.5", "--protocol", protocol];
     let memory = cell(&plain);
     let disk = cell(&[&plain[..], &["--stream", &table, "--checkpoint", &kept]].concat());
     assert_eq!(disk["protocol_steps"], memory["protocol_steps"]);
