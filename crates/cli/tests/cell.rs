@@ -557,3 +557,39 @@ fn long_runs_go_to_disk() {
     let points = [&plain[..4], &["--points", "20", "--stream", &table]].concat();
     refused(&[&["cell"], &points[..]].concat(), &["--points", "--stream"]);
 }
+
+/// Every command of the guide, as it stands, in a folder that has `data` and `examples` of the repository.
+#[cfg(unix)]
+#[test]
+fn commands_of_the_guide_run() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let folder = Folder::new();
+    for name in ["data", "examples"] {
+        std::os::unix::fs::symlink(root.join(name), folder.at(name)).unwrap();
+    }
+    let guide = std::fs::read_to_string(root.join("docs/guide/cells.md")).unwrap();
+    let mut run = 0;
+    for block in guide.split("```console\n").skip(1) {
+        for line in block.split("```").next().unwrap().lines() {
+            let mut arguments: Vec<&str> = Vec::new();
+            // Quoted arguments keep their spaces.
+            for (i, part) in line.split('"').enumerate() {
+                if i % 2 == 1 {
+                    arguments.push(part);
+                } else {
+                    arguments.extend(part.split_whitespace());
+                }
+            }
+            assert_eq!(arguments[0], "scalade", "{line}");
+            let done = std::process::Command::new(env!("CARGO_BIN_EXE_scalade"))
+                .args(&arguments[1..])
+                .current_dir(folder.path("."))
+                .output()
+                .unwrap();
+            assert!(done.status.success(), "{line}\n{}", String::from_utf8_lossy(&done.stderr));
+            assert!(done.stdout.len() > 500, "{line}");
+            run += 1;
+        }
+    }
+    assert!(run >= 15, "{run}");
+}
