@@ -31,7 +31,10 @@ fn the_rust_block_of_the_guide_runs() {
     let (volts, ohm) = example().unwrap();
     assert!((3.6..3.8).contains(&volts) && (0.033..0.035).contains(&ohm), "{volts} {ohm}");
     let code = THIS.split_once("    // begin\n").unwrap().1.split_once("    // end\n").unwrap().0;
-    let dedented: String =
-        code.lines().map(|line| format!("{}\n", line.strip_prefix("    ").unwrap())).collect();
-    assert!(GUIDE.contains(&format!("```rust\n{dedented}```\n")), "the guide shows other code:\n{dedented}");
+    let lines: Vec<&str> = code.lines().map(|line| line.strip_prefix("    ").unwrap()).collect();
+    let dedented = lines.join("\n");
+    assert!(
+        GUIDE.contains(&format!("```rust\n{dedented}\n```\n")),
+        "the guide shows other code:\n{dedented}"
+    );
 }
