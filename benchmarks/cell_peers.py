@@ -201,7 +201,7 @@ def discharge(sides):
             whole = min(run["cpu_time_s"] + run["estimate_cpu_time_s"] for run in runs)
             sides.tell(name, f"Scalade, --tolerance {tolerance}", error_V=largest(runs[0]["voltage_V"], expected), estimate_V=runs[0]["voltage_error_estimate_V"],
                        solve_ms=1e3 * solve, with_estimate_ms=1e3 * whole, states=runs[0]["states"])
-        for n, rtol, repeats in ((20, 1e-4, 9), (20, 1e-6, 5), (40, 1e-4, 7), (40, 1e-6, 5), (80, 1e-4, 5), (80, 1e-6, 3), (160, 1e-6, 2)):
+        for n, rtol, repeats in ((20, 1e-4, 9), (20, 1e-6, 5), (40, 1e-4, 7), (40, 1e-6, 5), (80, 1e-4, 5), (80, 1e-6, 3), (160, 1e-4, 2), (160, 1e-6, 2)):
             found = sides.peer("discharge", name, n, rtol, repeats)
             if found:
                 sides.tell(name, f"PyBaMM, N = {n}, rtol {rtol:g}", error_V=largest(found["volts"], expected), solve_ms=1e3 * found["seconds"],
