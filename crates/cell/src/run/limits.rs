@@ -99,16 +99,6 @@ impl Run<'_> {
         if range.0 > range.1 { (0.5, 0.5) } else { range }
     }
 
-    /// The electrode whose particles are as good as empty or full at their surface: there the current cannot be
-    /// kept up, and the time step shrinks to nothing before the bound itself is met.
-    pub(super) fn exhausted(&self) -> Option<Cause> {
-        const NEARLY: f64 = 2e-4;
-        [1.0, -1.0].into_iter().find_map(|sign| {
-            let (low, high) = self.surface_range(sign, &self.y);
-            (low < NEARLY || high > 1.0 - NEARLY).then_some(Cause::Particles(usize::from(sign < 0.0)))
-        })
-    }
-
     /// The nearest limit and its value at `time` in the last step.
     fn gap(&mut self, step: &Step, time: f64) -> (Cause, f64) {
         let slope = self.voltage_slope(step, time);

@@ -400,9 +400,6 @@ impl<'a> Run<'a> {
             if let Err(failure) = self.integrators.advance(&mut self.model, stop) {
                 self.integrators.copy_last_accepted(&mut self.y);
                 self.time = self.integrators.time();
-                if let Some(cause) = self.exhausted() {
-                    return Ok(Some(cause));
-                }
                 let (variable, node) = self.model.describe(failure.trouble.unknown);
                 return Err(CellError::TimeStep {
                     reason: failure.trouble.reason,
