@@ -26,6 +26,7 @@ mod bpx;
 mod closed_form;
 mod error;
 mod expression;
+mod gradient;
 mod impedance;
 mod mesh;
 mod model;
@@ -38,6 +39,7 @@ mod run;
 mod single_particle;
 mod solution;
 mod solver;
+mod spelling;
 mod store;
 mod table;
 
@@ -51,6 +53,7 @@ pub use bpx::{
 };
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
+pub use gradient::{Parameter, Sensitivities, StepSensitivity, solve_with_sensitivities};
 pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
 pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
 pub use options::{DfnOptions, ModelKind, Thermal};

@@ -20,6 +20,7 @@ pub(crate) mod particle;
 mod porous;
 mod residual;
 pub(crate) mod side;
+mod tangent;
 #[cfg(test)]
 mod tests;
 
@@ -246,6 +247,11 @@ impl CellModel {
         p.validate()?;
         options.mesh.validate()?;
         check_model(p, options)?;
+        Self::unchecked(p, options)
+    }
+
+    /// The model of parameters that may lie a little outside their range, beside those of a model in range.
+    pub(crate) fn unchecked(p: &ParameterSet, options: &DfnOptions) -> Result<Self, CellError> {
         let averaged = options.model != ModelKind::Dfn;
         let line = match options.model {
             ModelKind::Spm => LineMesh::empty(),
