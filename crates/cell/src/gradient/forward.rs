@@ -60,7 +60,8 @@ pub(super) struct Forward<'a> {
     pub(super) step_start_integrals: Vec<[f64; 2]>,
     pub(super) step_start_energy: f64,
     slope: Vec<f64>,
-    history: Vec<f64>,
+    /// For each parameter the part of its tangent's slope that comes from earlier states.
+    histories: Vec<Vec<f64>>,
     scratch: [Vec<f64>; 3],
     /// Outputs at the start of a piece, which wait for the slope that follows.
     waiting: Vec<usize>,
@@ -80,10 +81,12 @@ impl<'a> Forward<'a> {
             y: base.rested_state(inputs.parameters),
             tangents: pairs.iter().map(Pair::rested).collect(),
         };
+        // The column of a temperature that stays is not part of the Newton matrix.
+        let temperature_moves = start.tangents.iter().any(|t| t[base.layout.temperature] != 0.0);
         let count = pairs.len();
         let zero = || vec![0.0; n];
         Ok(Self {
-            approximate: base.newton_matrix_is_approximate(),
+            approximate: base.newton_matrix_is_approximate() || temperature_moves,
             points: vec![start],
             spare: Point::default(),
             interpolated: 1,
@@ -93,7 +96,7 @@ impl<'a> Forward<'a> {
             step_start_integrals: vec![[0.0; 2]; count],
             step_start_energy: 0.0,
             slope: zero(),
-            history: zero(),
+            histories: vec![zero(); count],
             scratch: [zero(), zero(), zero()],
             waiting: Vec::new(),
             result: Sensitivities::new(parameters),
@@ -116,51 +119,62 @@ impl<'a> Forward<'a> {
         self.base.factor(leading)
     }
 
-    /// Overwrites `tangent` by the solution for parameter `index`, where its slope is leading times it plus
-    /// `self.history`.
-    fn solve(&mut self, index: usize, y: &[f64], leading: f64, tangent: &mut [f64]) -> Result<(), Trouble> {
-        let [mass, slope_tangent, residual] = &mut self.scratch;
-        let pair = &mut self.pairs[index];
-        pair.residual_by_parameter((y, &self.slope), tangent)?;
-        self.base.mass_times(&self.history, mass);
-        for (t, m) in tangent.iter_mut().zip(mass.iter()) {
-            *t = -*t - m;
-        }
-        self.base.solve(tangent);
-        if self.approximate {
-            let main = self.base.layout.integrals;
-            tangent[main..].fill(0.0);
-            let mut before = f64::INFINITY;
-            for _ in 0..MOST_CORRECTIONS {
-                for i in 0..main {
-                    slope_tangent[i] = leading * tangent[i] + self.history[i];
-                }
-                slope_tangent[main..].fill(0.0);
-                pair.residual_along((y, &self.slope), (tangent, slope_tangent), residual)?;
-                self.base.solve(residual);
-                for (t, r) in tangent[..main].iter_mut().zip(residual.iter()) {
-                    *t -= r;
-                }
-                let size = self.base.norm(residual);
-                if size <= CORRECTION * self.base.norm(tangent) || size >= 0.5 * before {
-                    break;
-                }
-                before = size;
+    /// Overwrites `tangents` by the solution for each parameter, where its slope is leading times it plus its part of
+    /// `self.histories`.
+    fn solve(&mut self, y: &[f64], leading: f64, tangents: &mut [Vec<f64>]) -> Result<(), Trouble> {
+        let mass = &mut self.scratch[0];
+        for ((tangent, history), pair) in tangents.iter_mut().zip(&self.histories).zip(&mut self.pairs) {
+            pair.residual_by_parameter(&self.base, (y, &self.slope), tangent)?;
+            self.base.mass_times(history, mass);
+            for (t, m) in tangent.iter_mut().zip(mass.iter()) {
+                *t = -*t - m;
             }
         }
-        self.integrals(y, leading, tangent);
+        self.base.solve_several(tangents);
+        for (index, tangent) in tangents.iter_mut().enumerate() {
+            if self.approximate {
+                self.correct(index, y, leading, tangent)?;
+            }
+            self.integrals(index, y, leading, tangent);
+        }
+        Ok(())
+    }
+
+    /// Corrects a tangent for what the Newton matrix leaves out.
+    fn correct(&mut self, index: usize, y: &[f64], leading: f64, tangent: &mut [f64]) -> Result<(), Trouble> {
+        let [_, slope_tangent, residual] = &mut self.scratch;
+        let (pair, history) = (&mut self.pairs[index], &self.histories[index]);
+        let main = self.base.layout.integrals;
+        tangent[main..].fill(0.0);
+        let mut before = f64::INFINITY;
+        for _ in 0..MOST_CORRECTIONS {
+            for i in 0..main {
+                slope_tangent[i] = leading * tangent[i] + history[i];
+            }
+            slope_tangent[main..].fill(0.0);
+            pair.residual_along((y, &self.slope), (tangent, slope_tangent), residual)?;
+            self.base.solve(residual);
+            for (t, r) in tangent[..main].iter_mut().zip(residual.iter()) {
+                *t -= r;
+            }
+            let size = self.base.norm(residual);
+            if size <= CORRECTION * self.base.norm(tangent) || size >= 0.5 * before {
+                break;
+            }
+            before = size;
+        }
         Ok(())
     }
 
     /// Tangents of charge and energy.
-    fn integrals(&self, y: &[f64], leading: f64, tangent: &mut [f64]) {
+    fn integrals(&self, index: usize, y: &[f64], leading: f64, tangent: &mut [f64]) {
         let l = self.base.layout;
         let (current, voltage) = (tangent[l.current], tangent[l.voltage]);
         tangent[l.integrals..].fill(0.0);
         let power = current * y[l.voltage] + y[l.current] * voltage;
         for (place, rate) in [(integral::CHARGE, current), (integral::ENERGY, power)] {
             let at = l.integrals + place;
-            tangent[at] = (rate - self.history[at]) / leading;
+            tangent[at] = (rate - self.histories[index][at]) / leading;
         }
     }
 
@@ -169,15 +183,13 @@ impl<'a> Forward<'a> {
     pub(super) fn project(&mut self, y: &[f64], known: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, Trouble> {
         self.slope.fill(0.0);
         self.factor(y, INSTANT)?;
-        let mut tangents = Vec::with_capacity(known.len());
-        for (index, known) in known.iter().enumerate() {
-            for (h, k) in self.history.iter_mut().zip(known) {
+        for (history, known) in self.histories.iter_mut().zip(known) {
+            for (h, k) in history.iter_mut().zip(known) {
                 *h = -INSTANT * k;
             }
-            let mut tangent = vec![0.0; y.len()];
-            self.solve(index, y, INSTANT, &mut tangent)?;
-            tangents.push(tangent);
         }
+        let mut tangents = vec![vec![0.0; y.len()]; known.len()];
+        self.solve(y, INSTANT, &mut tangents)?;
         Ok(tangents)
     }
 
@@ -206,10 +218,10 @@ impl<'a> Forward<'a> {
         self.factor(y, leading)?;
         let mut next = std::mem::take(&mut self.spare);
         next.tangents.resize_with(self.pairs.len(), || vec![0.0; y.len()]);
-        for index in 0..self.pairs.len() {
-            combine(&weights, self.points.iter().map(|p| p.tangents[index].as_slice()), &mut self.history);
-            self.solve(index, y, leading, &mut next.tangents[index])?;
+        for (index, history) in self.histories.iter_mut().enumerate() {
+            combine(&weights, self.points.iter().map(|p| p.tangents[index].as_slice()), history);
         }
+        self.solve(y, leading, &mut next.tangents)?;
         next.time = time;
         next.y.clear();
         next.y.extend_from_slice(y);
@@ -227,20 +239,20 @@ impl<'a> Forward<'a> {
         self.slope.copy_from_slice(slope);
         self.factor(y, leading)?;
         let differential = self.base.differential();
-        let mut slopes = Vec::with_capacity(self.pairs.len());
-        for index in 0..self.pairs.len() {
-            let start = std::mem::take(&mut self.points[0].tangents[index]);
-            for (h, s) in self.history.iter_mut().zip(&start) {
+        let start = std::mem::take(&mut self.points[0].tangents);
+        for (history, start) in self.histories.iter_mut().zip(&start) {
+            for (h, s) in history.iter_mut().zip(start) {
                 *h = -leading * s;
             }
-            let mut after = vec![0.0; y.len()];
-            self.solve(index, y, leading, &mut after)?;
-            for (i, (a, s)) in after.iter_mut().zip(&start).enumerate() {
+        }
+        let mut slopes = vec![vec![0.0; y.len()]; start.len()];
+        self.solve(y, leading, &mut slopes)?;
+        for (slope, start) in slopes.iter_mut().zip(&start) {
+            for (i, (a, s)) in slope.iter_mut().zip(start).enumerate() {
                 *a = if differential.get(i).is_none_or(|d| *d) { leading * (*a - s) } else { 0.0 };
             }
-            self.points[0].tangents[index] = start;
-            slopes.push(after);
         }
+        self.points[0].tangents = start;
         Ok(slopes)
     }
 
@@ -268,26 +280,26 @@ impl<'a> Forward<'a> {
             self.set_time(start + NODES[stage] * length);
             self.slope.copy_from_slice(&slopes[stage]);
             self.factor(&stages[stage], leading)?;
-            let (mut tangents, mut changes) = (Vec::with_capacity(count), Vec::with_capacity(count));
-            for index in 0..count {
+            for (index, history) in self.histories.iter_mut().enumerate() {
                 let mut known = stage_tangents[0][index].clone();
                 for (coefficient, slopes) in A[stage][..stage].iter().zip(&stage_slopes) {
                     for (b, s) in known.iter_mut().zip(&slopes[index]) {
                         *b += length * coefficient * s;
                     }
                 }
-                for (h, b) in self.history.iter_mut().zip(&known) {
+                for (h, b) in history.iter_mut().zip(&known) {
                     *h = -leading * b;
                 }
-                let mut tangent = vec![0.0; n];
-                self.solve(index, &stages[stage], leading, &mut tangent)?;
-                let change = (0..n).map(|i| {
-                    let moves = differential.get(i).is_none_or(|d| *d);
-                    if moves { leading * (tangent[i] - known[i]) } else { 0.0 }
-                });
-                changes.push(change.collect());
-                tangents.push(tangent);
             }
+            let mut tangents = vec![vec![0.0; n]; count];
+            self.solve(&stages[stage], leading, &mut tangents)?;
+            let changes = tangents.iter().zip(&self.histories).map(|(tangent, history)| {
+                let change = tangent.iter().zip(history).enumerate().map(|(i, (t, h))| {
+                    if differential.get(i).is_none_or(|d| *d) { leading * t + h } else { 0.0 }
+                });
+                change.collect()
+            });
+            let changes: Vec<Vec<f64>> = changes.collect();
             stage_slopes.push(changes);
             stage_tangents.push(tangents);
         }

@@ -2,7 +2,7 @@
 
 use super::Parameter;
 use crate::error::CellError;
-use crate::model::CellModel;
+use crate::model::{CellModel, Difference};
 use crate::options::DfnOptions;
 use crate::parameters::ParameterSet;
 use crate::run::Held;
@@ -17,6 +17,7 @@ const HALF: f64 = 1e-4;
 pub(super) struct Pair {
     pub(super) models: [CellModel; 2],
     pub(super) sets: [ParameterSet; 2],
+    difference: Difference,
     scratch: [Vec<f64>; 3],
 }
 
@@ -39,7 +40,8 @@ impl Pair {
             });
         }
         let zero = || vec![0.0; base.layout.dimension];
-        Ok(Self { models, sets: [plus, minus], scratch: [zero(), zero(), zero()] })
+        let difference = models[0].differences(&models[1], base);
+        Ok(Self { models, sets: [plus, minus], difference, scratch: [zero(), zero(), zero()] })
     }
 
     /// Theta on side 0 or 1.
@@ -76,15 +78,17 @@ impl Pair {
         }
     }
 
-    /// dF/dtheta at (y, y') into `out`; the integrals are left alone.
+    /// dF/dtheta at (y, y') into `out`, where the material functions of `base` were evaluated at y; the integrals
+    /// are left alone.
     pub(super) fn residual_by_parameter(
         &mut self,
+        base: &CellModel,
         (y, slope): (&[f64], &[f64]),
         out: &mut [f64],
     ) -> Result<(), Trouble> {
         let [minus, ..] = &mut self.scratch;
-        self.models[0].residual(y, slope, out)?;
-        self.models[1].residual(y, slope, minus)?;
+        self.models[0].residual_beside(base, &self.difference, (y, slope), out)?;
+        self.models[1].residual_beside(base, &self.difference, (y, slope), minus)?;
         for (plus, minus) in out.iter_mut().zip(minus.iter()) {
             *plus = Self::difference([*plus, *minus]);
         }

@@ -11,6 +11,7 @@
 //! solid potential the mean potential difference of solid and electrolyte of each electrode.
 
 mod averaged;
+mod beside;
 pub(crate) mod electrolyte;
 pub(crate) mod family;
 mod heat;
@@ -35,6 +36,8 @@ use averaged::AveragedCell;
 use electrolyte::{ElectrolyteModel, Sheet};
 use family::{Family, FamilyParts, Temperatures};
 use porous::PorousChain;
+
+pub(crate) use beside::Difference;
 
 /// Positions of the integrals behind the unknowns, all per electrode-pair area.
 pub(crate) mod integral {

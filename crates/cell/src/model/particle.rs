@@ -53,6 +53,11 @@ impl ParticleBatch {
         }
     }
 
+    /// 1/R^2, 1/m2.
+    pub(super) fn inverse_square(&self) -> f64 {
+        self.inverse_square
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.mesh.len() * self.count
     }

@@ -13,6 +13,8 @@ use crate::solver::bdf::Trouble;
 pub(super) struct PorousChain {
     matrix: Banded,
     rhs: Vec<f64>,
+    /// Several right-hand sides, by row.
+    several: Vec<f64>,
     /// Response of the chain to unit cell current.
     border: Vec<f64>,
 }
@@ -20,7 +22,12 @@ pub(super) struct PorousChain {
 impl PorousChain {
     pub(super) fn new(line: &LineMesh) -> Self {
         let n = 3 * line.len();
-        Self { matrix: Banded::new(n, 3 * line.order + 2), rhs: vec![0.0; n], border: vec![0.0; n] }
+        Self {
+            matrix: Banded::new(n, 3 * line.order + 2),
+            rhs: vec![0.0; n],
+            several: Vec::new(),
+            border: vec![0.0; n],
+        }
     }
 
     /// Potential difference of the collectors in a chain vector; the negative collector of a half cell has
@@ -194,6 +201,35 @@ impl CellModel {
         let mut chain = std::mem::take(&mut self.chain);
         self.gather(b, &mut chain.rhs);
         chain.matrix.solve(&mut chain.rhs);
+        self.finish_chain(&mut chain, b);
+        self.chain = chain;
+    }
+
+    /// The same for several right-hand sides at once.
+    pub(super) fn solve_chains(&mut self, vectors: &mut [Vec<f64>]) {
+        let mut chain = std::mem::take(&mut self.chain);
+        let (n, count) = (chain.rhs.len(), vectors.len());
+        let mut several = std::mem::take(&mut chain.several);
+        several.resize(n * count, 0.0);
+        for (side, b) in vectors.iter_mut().enumerate() {
+            self.gather(b, &mut chain.rhs);
+            for (value, place) in chain.rhs.iter().zip(several[side..].iter_mut().step_by(count)) {
+                *place = *value;
+            }
+        }
+        chain.matrix.solve_several(&mut several, count);
+        for (side, b) in vectors.iter_mut().enumerate() {
+            for (value, place) in chain.rhs.iter_mut().zip(several[side..].iter().step_by(count)) {
+                *value = *place;
+            }
+            self.finish_chain(&mut chain, b);
+        }
+        chain.several = several;
+        self.chain = chain;
+    }
+
+    /// Cell current, voltage and all else from the chain's solution without them.
+    fn finish_chain(&self, chain: &mut PorousChain, b: &mut [f64]) {
         let half_cell = self.sheet.is_some();
         let own = PorousChain::difference(&chain.rhs, half_cell);
         let response = PorousChain::difference(&chain.border, half_cell) + self.contact_resistance;
@@ -205,7 +241,6 @@ impl CellModel {
         self.scatter(b, &chain.rhs);
         self.project(b, sums, current);
         (b[self.layout.current], b[self.layout.voltage]) = (current, voltage);
-        self.chain = chain;
     }
 
     /// Right-hand side of the chain after the elimination of the particles.

@@ -122,6 +122,46 @@ impl Banded {
         Ok(())
     }
 
+    /// Solves for `count` right-hand sides at once, stored by row, then by side.
+    pub(crate) fn solve_several(&self, rhs: &mut [f64], count: usize) {
+        let (n, b, width) = (self.n, self.bandwidth, self.width);
+        for (values, scale) in rhs.chunks_exact_mut(count).zip(&self.scales) {
+            for value in values {
+                *value *= scale;
+            }
+        }
+        for k in 0..n {
+            let (head, below) = rhs.split_at_mut((k + 1) * count);
+            let value = &mut head[k * count..];
+            if self.pivots[k] > k {
+                let other = (self.pivots[k] - k - 1) * count;
+                value.swap_with_slice(&mut below[other..other + count]);
+            }
+            let multipliers = &self.multipliers[k * b..(k + 1) * b];
+            for (target, factor) in below.chunks_exact_mut(count).zip(multipliers) {
+                if *factor != 0.0 {
+                    for (t, v) in target.iter_mut().zip(value.iter()) {
+                        *t -= factor * v;
+                    }
+                }
+            }
+        }
+        for k in (0..n).rev() {
+            let start = k * width + b;
+            let row = &self.entries[start + 1..=start + self.ends[k] - k];
+            let (head, below) = rhs.split_at_mut((k + 1) * count);
+            let value = &mut head[k * count..];
+            for (source, entry) in below.chunks_exact(count).zip(row) {
+                for (v, s) in value.iter_mut().zip(source) {
+                    *v -= entry * s;
+                }
+            }
+            for v in value {
+                *v *= self.entries[start];
+            }
+        }
+    }
+
     /// Solves with the factors, in place.
     pub(crate) fn solve(&self, rhs: &mut [f64]) {
         let (n, b, width) = (self.n, self.bandwidth, self.width);
