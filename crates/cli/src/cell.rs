@@ -81,6 +81,9 @@ pub struct Run {
     /// Write voltage and current to this CSV table as they are computed, instead of keeping them for the document.
     #[arg(long)]
     pub stream: Option<PathBuf>,
+    /// Also give the derivatives with respect to ln p of these parameters, joined by commas: paths of the native parameter format such as positive.material.diffusivity,electrolyte.conductivity.
+    #[arg(long)]
+    pub sensitivities: Option<String>,
     /// Also balance the free energy of the particles (heat of mixing); takes time.
     #[arg(long)]
     pub audit: bool,
@@ -118,6 +121,7 @@ impl Run {
             audit: self.audit,
             checkpoint: self.checkpoint,
             stream: self.stream,
+            sensitivities: self.sensitivities,
         }
     }
 }

@@ -593,3 +593,32 @@ fn commands_of_the_guide_run() {
     }
     assert!(run >= 15, "{run}");
 }
+
+#[test]
+fn derivatives_stand_beside_the_curve() {
+    let found = cell(&[
+        "--parameters",
+        "marquis2019",
+        "--times",
+        "300 s,1200 s",
+        "--sensitivities",
+        "positive.material.diffusivity, electrolyte.diffusivity",
+    ]);
+    let by_diffusivity = numbers(&found["sensitivities"]["voltage_V"]["positive.material.diffusivity"]);
+    for (found, wanted) in by_diffusivity.iter().zip([6.7503e-3, 2.6380e-3]) {
+        assert!((found / wanted - 1.0).abs() < 5e-4, "{found} {wanted}");
+    }
+    let end = &found["sensitivities"]["protocol_steps"][0]["end_time_s"]["electrolyte.diffusivity"];
+    assert!(end.as_f64().unwrap() > 0.0);
+    for (names, reason) in [
+        ("positive.material.difusivity", "did you mean 'diffusivity'"),
+        ("", "names no parameter"),
+        ("electrode_area_m2,electrode_area_m2", "named twice"),
+        ("contact_resistance_ohm", "relative change"),
+    ] {
+        refused(&["cell", "--parameters", "marquis2019", "--sensitivities", names], &[reason]);
+    }
+    let streamed =
+        ["cell", "--parameters", "marquis2019", "--stream", "x.csv", "--sensitivities", "electrode_area_m2"];
+    refused(&streamed, &["--stream"]);
+}

@@ -5,6 +5,7 @@ use crate::error::ScaladeError;
 use crate::orderings::read_text;
 use crate::rungs::quantity;
 use crate::rungs_cell_follow::Follower;
+use crate::rungs_cell_sensitivity;
 use crate::runner::Failure;
 use scalade_cell::{
     ActiveMaterial, AgeingOptions, BpxDocument, CellDocument, CellError, Control, CsvOptions, DfnOptions,
@@ -85,6 +86,8 @@ pub struct CellRequest {
     pub checkpoint: Option<PathBuf>,
     /// Table to which records go as they are made.
     pub stream: Option<PathBuf>,
+    /// Paths of parameters with respect to which the run is differentiated, joined by commas.
+    pub sensitivities: Option<String>,
 }
 
 /// The cell with its name and model.
@@ -367,6 +370,7 @@ struct Solved {
     end_time_error_s: Option<f64>,
     compared_steps: usize,
     not_reached: bool,
+    options: DfnOptions,
 }
 
 fn solve(
@@ -406,6 +410,7 @@ fn solve(
             end_time_error_s: None,
             compared_steps: 0,
             not_reached: false,
+            options,
         });
     }
     let run = if request.checkpoint.is_some() || request.stream.is_some() {
@@ -422,6 +427,7 @@ fn solve(
         end_time_error_s: run.end_time_error_s,
         compared_steps: run.compared_steps,
         not_reached: run.not_reached,
+        options: run.options,
     })
 }
 
@@ -462,11 +468,23 @@ pub fn cell(request: &CellRequest, cancel: &AtomicBool) -> Result<Value, Failure
     let (set, model) = cell_of(&request.source)?;
     let (protocol, rate) = protocol_of(&request.protocol, &set)?;
     let times = read_times(&request.times)?;
+    let parameters = match &request.sensitivities {
+        None => None,
+        Some(_) if request.checkpoint.is_some() || request.stream.is_some() => {
+            let message = "--sensitivities belong to runs that are kept as a whole; leave out --checkpoint and --stream";
+            return Err(ScaladeError::input(message).into());
+        }
+        Some(text) => Some(rungs_cell_sensitivity::read_parameters(text, &set)?),
+    };
     let solved = solve(request, &set, model, &protocol, &times, cancel)?;
     let mut document = document(request, &set, model, &times, &solved);
     if let (Some(rate), Some(map)) = (rate, document.as_object_mut()) {
         map.insert("rate_C".into(), json!(rate));
         map.insert("current_A".into(), json!(set.current_of_rate(rate)));
+    }
+    if let (Some(parameters), Some(map)) = (parameters, document.as_object_mut()) {
+        let found = rungs_cell_sensitivity::document(&set, &protocol, &solved.options, &times, &parameters)?;
+        map.insert("sensitivities".into(), found);
     }
     match &solved.outcome.failure {
         None => Ok(document),
