@@ -13,6 +13,7 @@
 mod averaged;
 pub(crate) mod electrolyte;
 pub(crate) mod family;
+pub(crate) mod harmonic;
 mod heat;
 mod initial;
 mod linear;
@@ -22,6 +23,7 @@ mod residual;
 pub(crate) mod side;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use crate::ageing::{AgeingOptions, SideReactions};
 use crate::error::CellError;
@@ -246,11 +248,16 @@ impl CellModel {
         p.validate()?;
         options.mesh.validate()?;
         check_model(p, options)?;
-        let averaged = options.model != ModelKind::Dfn;
         let line = match options.model {
             ModelKind::Spm => LineMesh::empty(),
             ModelKind::Dfn | ModelKind::Spme => line_mesh(p, &options.mesh),
         };
+        Self::on_line(p, options, line)
+    }
+
+    /// The model of checked parameters and options on the mesh `line` through the thickness.
+    pub(crate) fn on_line(p: &ParameterSet, options: &DfnOptions, line: LineMesh) -> Result<Self, CellError> {
+        let averaged = options.model != ModelKind::Dfn;
         let mut electrodes = Vec::new();
         let choices = ElectrodeOptions {
             averaged,
