@@ -54,7 +54,9 @@ pub use bpx::{
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
 pub use gradient::{Parameter, Sensitivities, StepSensitivity, solve_with_sensitivities};
-pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
+pub use impedance::{
+    CellState, Contribution, Spectrum, StateSpectrum, impedance_after, impedance_at_rest, sphere_impedance,
+};
 pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
 pub use options::{DfnOptions, ModelKind, Thermal};
 pub use parameters::{

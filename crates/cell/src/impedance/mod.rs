@@ -10,7 +10,9 @@
 //! system numerically).
 
 mod kernel;
+mod mesh;
 mod rest;
+mod state;
 
 use crate::error::CellError;
 use crate::model::CellModel;
@@ -20,6 +22,7 @@ use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 
 pub use kernel::sphere_impedance;
+pub use state::{CellState, StateSpectrum, impedance_after};
 
 /// The part of an impedance that belongs to one layer or contact, ohm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +46,9 @@ pub struct Spectrum {
     pub z_imag_ohm: Vec<f64>,
     /// What it is made of; the parts add up to the whole.
     pub contributions: Vec<Contribution>,
+    /// The same by processes.
+    #[serde(default)]
+    pub processes: Vec<Contribution>,
 }
 
 /// Impedance of one cell state at one frequency, by parts.
@@ -63,6 +69,17 @@ impl Parts {
     }
 }
 
+fn check_frequencies(frequencies: &[f64]) -> Result<(), CellError> {
+    match frequencies.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
+        None => Ok(()),
+        Some(value) => Err(CellError::Option {
+            option: "frequency [Hz]",
+            value: *value,
+            requirement: "must be positive and finite",
+        }),
+    }
+}
+
 /// Impedance of the rested cell in its initial state at `frequencies` (Hz, in any order), ohm, for an inward
 /// positive voltage: Z = -dV/dI with the discharge current I.
 ///
@@ -75,10 +92,7 @@ pub fn impedance_at_rest(
     model: ModelKind,
     frequencies: &[f64],
 ) -> Result<Spectrum, CellError> {
-    if let Some(value) = frequencies.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
-        let requirement = "must be positive and finite";
-        return Err(CellError::Option { option: "frequency [Hz]", value: *value, requirement });
-    }
+    check_frequencies(frequencies)?;
     let options = DfnOptions { model, ..DfnOptions::default() };
     let cell = rest::RestedCell::new(parameters, &mut CellModel::new(parameters, &options)?, model)?;
     let parts: Vec<Parts> = frequencies.iter().map(|f| cell.impedance(*f)).collect();
@@ -95,5 +109,11 @@ pub fn impedance_at_rest(
             Contribution { name: (*name).to_owned(), z_real_ohm, z_imag_ohm }
         })
         .collect();
-    Ok(Spectrum { frequency_hz: frequencies.to_vec(), z_real_ohm, z_imag_ohm, contributions })
+    Ok(Spectrum {
+        frequency_hz: frequencies.to_vec(),
+        z_real_ohm,
+        z_imag_ohm,
+        contributions,
+        processes: Vec::new(),
+    })
 }

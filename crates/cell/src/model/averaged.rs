@@ -10,6 +10,8 @@
 //! those of the solid. The reaction overpotential is the mean over the electrode of that with the local
 //! electrolyte concentration.
 
+pub(super) mod harmonic;
+
 use super::family::{NO_VALUE, Temperatures};
 use super::residual::{MAX_NODES, add_divergence, gradient};
 use super::{CellModel, integral, trouble};

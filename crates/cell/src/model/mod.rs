@@ -14,6 +14,7 @@ mod averaged;
 mod beside;
 pub(crate) mod electrolyte;
 pub(crate) mod family;
+pub(crate) mod harmonic;
 mod heat;
 mod initial;
 mod linear;
@@ -24,6 +25,7 @@ pub(crate) mod side;
 mod tangent;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use crate::ageing::{AgeingOptions, SideReactions};
 use crate::error::CellError;
@@ -255,11 +257,16 @@ impl CellModel {
 
     /// The model of parameters that may lie a little outside their range, beside those of a model in range.
     pub(crate) fn unchecked(p: &ParameterSet, options: &DfnOptions) -> Result<Self, CellError> {
-        let averaged = options.model != ModelKind::Dfn;
         let line = match options.model {
             ModelKind::Spm => LineMesh::empty(),
             ModelKind::Dfn | ModelKind::Spme => line_mesh(p, &options.mesh),
         };
+        Self::on_line(p, options, line)
+    }
+
+    /// The model of checked parameters and options on the mesh `line` through the thickness.
+    pub(crate) fn on_line(p: &ParameterSet, options: &DfnOptions, line: LineMesh) -> Result<Self, CellError> {
+        let averaged = options.model != ModelKind::Dfn;
         let mut electrodes = Vec::new();
         let choices = ElectrodeOptions {
             averaged,

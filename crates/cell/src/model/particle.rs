@@ -1,6 +1,7 @@
 //! Diffusion in all particles of an electrode at once. Arrays are ordered by radial node, then by node
 //! through the thickness, so that the innermost loops run over the thickness with unit stride.
 
+pub(crate) mod harmonic;
 mod single;
 
 use crate::mesh::ParticleMesh;

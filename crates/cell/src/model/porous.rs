@@ -2,6 +2,8 @@
 //! thickness, from which particles and interfacial currents have been eliminated, as a banded matrix. The
 //! cell current is a bordered unknown.
 
+pub(super) mod harmonic;
+
 use super::{CellModel, trouble};
 use crate::FARADAY;
 use crate::mesh::LineMesh;
@@ -120,57 +122,62 @@ impl CellModel {
     }
 
     fn add_transport(&self, matrix: &mut Banded) {
+        for index in 0..self.line.elements.len() {
+            self.add_element_transport(index, |row, column, value| matrix.add(row, column, value));
+        }
+    }
+
+    /// Diffusion, migration and conduction in the element `index`: calls `add` with row, column and value.
+    fn add_element_transport(&self, index: usize, mut add: impl FnMut(usize, usize, f64)) {
         let line = &self.line;
         let size = line.order + 1;
         let e = &self.electrolyte;
         let kept = &e.kept;
         let thermal_voltage = self.kept_temperature * crate::GAS_CONSTANT / FARADAY;
-        for (index, element) in line.elements.iter().enumerate() {
-            let solid = self.solid_conductivity(element.layer);
-            for i in 0..size {
-                for j in 0..size {
-                    let (mut diffusion, mut conduction, mut concentration, mut electronic) =
-                        (0.0, 0.0, 0.0, 0.0);
-                    let (mut carried, mut carried_concentration) = (0.0, 0.0);
-                    for q in 0..size {
-                        let node = element.start + q;
-                        let test = line.weights[q] * line.derivative[q * size + i];
-                        let trial = test * element.scale * line.derivative[q * size + j];
-                        electronic += trial;
-                        let trial = trial * e.efficiency(element.layer, node);
-                        let conductive = trial * kept.kappa[node];
-                        let relative = conductive * kept.chi[node] / kept.salt[node];
-                        diffusion += trial * kept.d[node];
-                        conduction += conductive;
-                        concentration += relative;
-                        carried += conductive * kept.t[node];
-                        carried_concentration += relative * kept.t[node];
-                    }
-                    let node = element.start + j;
-                    let test =
-                        line.weights[j] * line.derivative[j * size + i] * e.efficiency(element.layer, node);
-                    let salt_unit = e.initial * kept.dilution[node];
-                    let salt_gradient = kept.salt_gradient[index * size + j];
-                    let c = kept.salt[node];
-                    let voltage = thermal_voltage * kept.chi[node];
-                    let drive = kept.ionic_gradient[index * size + j] - voltage * salt_gradient / c;
-                    // Derivative of the electrolyte current's density at this node with respect to c there.
-                    let local = test
-                        * (kept.kappa_slope[node] * drive
-                            + kept.kappa[node] * salt_gradient / c
-                                * (voltage / c - thermal_voltage * kept.chi_slope[node]));
-                    let by_salt = local - thermal_voltage * concentration;
-                    let carried_by_salt = kept.t[node] * local - thermal_voltage * carried_concentration
-                        + test * kept.t_slope[node] * kept.kappa[node] * drive;
-                    diffusion += test * kept.d_slope[node] * salt_gradient;
-                    let (row, column) = (3 * (element.start + i), 3 * node);
-                    matrix.add(row, column, (FARADAY * diffusion + carried_by_salt) * salt_unit);
-                    matrix.add(row, column + 1, carried);
-                    matrix.add(row + 1, column, by_salt * salt_unit);
-                    matrix.add(row + 1, column + 1, conduction);
-                    if element.layer != 1 {
-                        matrix.add(row + 2, column + 2, solid * electronic);
-                    }
+        let element = &line.elements[index];
+        let solid = self.solid_conductivity(element.layer);
+        for i in 0..size {
+            for j in 0..size {
+                let (mut diffusion, mut conduction, mut concentration, mut electronic) = (0.0, 0.0, 0.0, 0.0);
+                let (mut carried, mut carried_concentration) = (0.0, 0.0);
+                for q in 0..size {
+                    let node = element.start + q;
+                    let test = line.weights[q] * line.derivative[q * size + i];
+                    let trial = test * element.scale * line.derivative[q * size + j];
+                    electronic += trial;
+                    let trial = trial * e.efficiency(element.layer, node);
+                    let conductive = trial * kept.kappa[node];
+                    let relative = conductive * kept.chi[node] / kept.salt[node];
+                    diffusion += trial * kept.d[node];
+                    conduction += conductive;
+                    concentration += relative;
+                    carried += conductive * kept.t[node];
+                    carried_concentration += relative * kept.t[node];
+                }
+                let node = element.start + j;
+                let test =
+                    line.weights[j] * line.derivative[j * size + i] * e.efficiency(element.layer, node);
+                let salt_unit = e.initial * kept.dilution[node];
+                let salt_gradient = kept.salt_gradient[index * size + j];
+                let c = kept.salt[node];
+                let voltage = thermal_voltage * kept.chi[node];
+                let drive = kept.ionic_gradient[index * size + j] - voltage * salt_gradient / c;
+                // Derivative of the electrolyte current's density at this node with respect to c there.
+                let local = test
+                    * (kept.kappa_slope[node] * drive
+                        + kept.kappa[node] * salt_gradient / c
+                            * (voltage / c - thermal_voltage * kept.chi_slope[node]));
+                let by_salt = local - thermal_voltage * concentration;
+                let carried_by_salt = kept.t[node] * local - thermal_voltage * carried_concentration
+                    + test * kept.t_slope[node] * kept.kappa[node] * drive;
+                diffusion += test * kept.d_slope[node] * salt_gradient;
+                let (row, column) = (3 * (element.start + i), 3 * node);
+                add(row, column, (FARADAY * diffusion + carried_by_salt) * salt_unit);
+                add(row, column + 1, carried);
+                add(row + 1, column, by_salt * salt_unit);
+                add(row + 1, column + 1, conduction);
+                if element.layer != 1 {
+                    add(row + 2, column + 2, solid * electronic);
                 }
             }
         }

@@ -120,7 +120,7 @@ pub(crate) fn run_with_probes(
     if let Some(checkpoint) = checkpoint {
         run.resume(checkpoint)?;
     }
-    let failure = run.all_steps(protocol, watch);
+    let failure = run.follow_protocol(protocol, watch);
     let probes = std::mem::take(&mut run.probes);
     Ok((Outcome { solution: run.finish(), failure }, probes, states))
 }
@@ -134,37 +134,36 @@ pub(crate) fn run_followed(inputs: &Inputs<'_>, follower: &mut dyn Follower) -> 
     let model = CellModel::new(parameters, options)?;
     let mut run = Run::new(parameters, model, options, output_times);
     run.follower = Some(follower);
-    let failure = run.all_steps(protocol, &mut Unwatched);
+    let failure = run.follow_protocol(protocol, &mut Unwatched);
     Ok(Outcome { solution: run.finish(), failure })
 }
 
-impl Run<'_> {
-    /// Does all steps of `protocol` that are not done; gives what ended it early, if anything did.
-    fn all_steps(&mut self, protocol: &Protocol, watch: &mut dyn Watch) -> Option<CellError> {
-        let run = self;
-        let mut steps = protocol.steps();
-        let mut done = 0;
-        while let Some(placed) = steps.next() {
-            if let Some(known) = run.solution.steps.get(done) {
-                // Done before the checkpoint.
-                if placed.step.leaves_repeat && watch::ended_by_limit(known.end_reason) {
-                    steps.leave_repeat();
-                }
-                done += 1;
-                continue;
-            }
-            let outcome = run.step(&placed);
-            match run.tell(watch).and(outcome) {
-                Ok(by_limit) if placed.step.leaves_repeat && by_limit => steps.leave_repeat(),
-                Ok(_) => {}
-                Err(error) => return Some(error),
-            }
-            done += 1;
-            if run.probes.complete(run.solution.steps.len()) {
-                break;
-            }
+/// A cell at the end of a run.
+pub(crate) struct EndState {
+    pub(crate) model: CellModel,
+    /// Unknowns.
+    pub(crate) y: Vec<f64>,
+    pub(crate) time_s: f64,
+    pub(crate) end_reason: EndReason,
+}
+
+/// The state at the end of `protocol`.
+///
+/// # Errors
+/// As [`solve`].
+pub(crate) fn run_to_end(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+) -> Result<EndState, CellError> {
+    options.validate()?;
+    protocol.validate()?;
+    let mut run = Run::new(parameters, CellModel::new(parameters, options)?, options, &[]);
+    match run.follow_protocol(protocol, &mut Unwatched) {
+        Some(error) => Err(error),
+        None => {
+            Ok(EndState { end_reason: run.solution.end_reason, model: run.model, y: run.y, time_s: run.time })
         }
-        None
     }
 }
 
@@ -285,6 +284,33 @@ impl<'a> Run<'a> {
             y,
             model,
         }
+    }
+
+    /// Does all steps of `protocol` that are not done; gives why it could not go on, if so.
+    fn follow_protocol(&mut self, protocol: &Protocol, watch: &mut dyn Watch) -> Option<CellError> {
+        let mut steps = protocol.steps();
+        let mut done = 0;
+        while let Some(placed) = steps.next() {
+            if let Some(known) = self.solution.steps.get(done) {
+                // Done before the checkpoint.
+                if placed.step.leaves_repeat && watch::ended_by_limit(known.end_reason) {
+                    steps.leave_repeat();
+                }
+                done += 1;
+                continue;
+            }
+            let outcome = self.step(&placed);
+            match self.tell(watch).and(outcome) {
+                Ok(by_limit) if placed.step.leaves_repeat && by_limit => steps.leave_repeat(),
+                Ok(_) => {}
+                Err(error) => return Some(error),
+            }
+            done += 1;
+            if self.probes.complete(self.solution.steps.len()) {
+                break;
+            }
+        }
+        None
     }
 
     /// Does one step; gives whether one of its limits ended it.
