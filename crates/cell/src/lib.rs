@@ -53,7 +53,7 @@ pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
 pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
 pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
-pub use options::{DfnOptions, ModelKind, Thermal};
+pub use options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
 pub use parameters::{
     ActiveMaterial, BundledSet, CellDocument, CellSource, Electrode, Electrolyte, Kinetics, LithiumMetal,
     MechanicsParameters, NegativeElectrode, ParameterSet, PlatingParameters, RadiusDistribution,
@@ -70,8 +70,8 @@ pub use run::{
 };
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
-    AgeingState, DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange,
-    WorkCounters,
+    AgeingState, DfnSolution, EndReason, EnergyBalance, HysteresisState, Inventory, Profile, StepSummary,
+    StoichiometryRange, WorkCounters,
 };
 pub use table::{Outside, Table};
 
