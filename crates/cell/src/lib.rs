@@ -58,7 +58,7 @@ pub use impedance::{
     CellState, Contribution, Spectrum, StateSpectrum, impedance_after, impedance_at_rest, sphere_impedance,
 };
 pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
-pub use options::{DfnOptions, ModelKind, Thermal};
+pub use options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
 pub use parameters::{
     ActiveMaterial, BundledSet, CellDocument, CellSource, Electrode, Electrolyte, Kinetics, LithiumMetal,
     MechanicsParameters, NegativeElectrode, ParameterSet, PlatingParameters, RadiusDistribution,
@@ -75,8 +75,8 @@ pub use run::{
 };
 pub use single_particle::{SphereSeries, single_particle_voltage, sphere_surface_deviation};
 pub use solution::{
-    AgeingState, DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange,
-    WorkCounters,
+    AgeingState, DfnSolution, EndReason, EnergyBalance, HysteresisState, Inventory, Profile, StepSummary,
+    StoichiometryRange, WorkCounters,
 };
 pub use table::{Outside, Table};
 

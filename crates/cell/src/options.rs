@@ -31,6 +31,27 @@ pub enum Thermal {
     Lumped,
 }
 
+/// How an open-circuit potential with branches for lithiation and delithiation is modelled:
+/// U = ((1 + h) U_delithiation + (1 - h) U_lithiation)/2 with a state h from -1 to 1. Materials without branches
+/// ([`crate::Hysteresis`]) keep their one potential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HysteresisLaw {
+    /// The branches are not used.
+    #[default]
+    Off,
+    /// h = tanh(100 m2/A i) in the negative and -tanh(100 m2/A i) in the positive electrode, i the current of the
+    /// cell per area of an electrode pair: the branch is that of the direction of the current, and the mean of both
+    /// at rest (W. Ai et al., J. Power Sources 527 (2022) 231142; constant as in PyBaMM's "current sigmoid").
+    CurrentSigmoid,
+    /// dh/dt = (gamma/2) (r - |r| h) at every place and for every size of particles, with r = 3 j/(F R c_max), the
+    /// rate at which the mean stoichiometry of the particle falls, and the decay constant gamma of the data: h decays
+    /// towards 1 on delithiation and -1 on lithiation over a change 2/gamma of the stoichiometry, and rests with the
+    /// particle (J. Axen et al., J. Energy Storage 48 (2022) 103985; definition of gamma as in BPX 1.1 and PyBaMM's
+    /// "one-state hysteresis"). |r| is not smoothed: the law is continuous at r = 0.
+    OneState,
+}
+
 /// How to solve the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DfnOptions {
@@ -38,6 +59,9 @@ pub struct DfnOptions {
     pub model: ModelKind,
     /// Ageing of the negative electrode.
     pub ageing: AgeingOptions,
+    /// Open-circuit potentials with branches.
+    #[serde(default)]
+    pub hysteresis: HysteresisLaw,
     /// Mesh.
     pub mesh: MeshOptions,
     /// Relative tolerance of concentrations and temperature; potentials are held to `rtol` volts.
@@ -65,6 +89,7 @@ impl Default for DfnOptions {
         Self {
             model: ModelKind::Dfn,
             ageing: AgeingOptions::default(),
+            hysteresis: HysteresisLaw::Off,
             mesh: MeshOptions::default(),
             rtol: 3e-5,
             atol: 1e-6,

@@ -84,19 +84,23 @@ pub struct EnergyBalance {
     pub ohmic_electrolyte_j: f64,
     /// Heat of the reaction overpotential.
     pub reaction_j: f64,
+    /// Heat of hysteresis: work of the interfacial currents at what the potentials have above those without
+    /// hysteresis. Negative for a while after a reversal, never over a closed loop.
+    #[serde(default)]
+    pub hysteresis_j: f64,
     /// Reversible (entropic) heat.
     pub reversible_j: f64,
     /// Dissipation by diffusion in the particles; 0 unless `audit_heat_of_mixing` is set. It is not part of
     /// the thermal model.
     pub mixing_j: f64,
     /// Change of the free energy of lithium in the particles; 0 unless `audit_heat_of_mixing` is set.
-    /// Isothermally electrical + ohmic + reaction + mixing + change = 0.
+    /// Isothermally electrical + ohmic + reaction + hysteresis + mixing + change = 0.
     pub free_energy_change_j: f64,
-    /// Work of the interfacial currents at the equilibrium potentials of the particles' surfaces; negative while
-    /// the cell discharges.
+    /// Work of the interfacial currents at the equilibrium potentials (without hysteresis) of the particles'
+    /// surfaces; negative while the cell discharges.
     #[serde(default)]
     pub surface_work_j: f64,
-    /// What is left of electrical + ohmic + reaction + surface work, which balance at every instant.
+    /// What is left of electrical + ohmic + reaction + hysteresis + surface work, which balance at every instant.
     #[serde(default)]
     pub residual_j: f64,
     /// Heat given to the surroundings; 0 without thermal model.
@@ -149,6 +153,10 @@ pub struct Profile {
     pub negative_interfacial_current: Vec<f64>,
     /// Interfacial current density at the nodes of the positive electrode, A/m2.
     pub positive_interfacial_current: Vec<f64>,
+    /// States of hysteresis (-1 to 1) of each kind of particles with branches, those of the negative electrode first:
+    /// for each its states at the nodes of the electrode, in the order of the position.
+    #[serde(default)]
+    pub hysteresis_states: Vec<Vec<f64>>,
 }
 
 /// What ageing has made of a cell.
@@ -166,6 +174,16 @@ pub struct AgeingState {
     pub sei_thickness_m: f64,
     /// Mean length of cracks, m.
     pub crack_length_m: f64,
+}
+
+/// Mean states of hysteresis over the particle surfaces with branches: -1 on the branch of lithiation, 1 on that of
+/// delithiation. `None` for an electrode without branches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct HysteresisState {
+    /// Negative electrode.
+    pub negative: Option<f64>,
+    /// Positive electrode.
+    pub positive: Option<f64>,
 }
 
 /// How one protocol step went.
@@ -186,6 +204,9 @@ pub struct StepSummary {
     /// State of ageing at the end of the step, if anything ages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ageing: Option<AgeingState>,
+    /// State of hysteresis at the end of the step, if branches are used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hysteresis: Option<HysteresisState>,
 }
 
 /// Result of a run.

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use scalade_cell::{
-    AgeingOptions, CellError, Control, DfnOptions, DfnSolution, DriveCycle, DriveQuantity, Hold, ModelKind,
-    Parameter, ParameterSet, PlatingLaw, Protocol, ProtocolItem, SeiLaw, Sensitivities, Step,
-    StepSensitivity, StepSummary, Thermal, solve, solve_with_sensitivities,
+    AgeingOptions, CellError, Control, DfnOptions, DfnSolution, DriveCycle, DriveQuantity, Hold, Hysteresis,
+    HysteresisLaw, ModelKind, Parameter, ParameterSet, PlatingLaw, Property, Protocol, ProtocolItem, SeiLaw,
+    Sensitivities, Step, StepSensitivity, StepSummary, Thermal, solve, solve_with_sensitivities,
 };
 use std::sync::Arc;
 
@@ -181,6 +181,31 @@ fn entries_that_cannot_be_differentiated_are_named() {
     assert!(fault("positive.blended.3.fraction").contains("blended"));
     assert!(fault("").contains("no entry"));
     assert!(fault("electrode_area_m2.x").contains("no entries of its own"));
+}
+
+#[test]
+fn a_cell_with_hysteresis() {
+    let mut cell = ParameterSet::chen2020().unwrap().started_at_state_of_charge(0.5).unwrap();
+    let material = &mut cell.negative.porous_mut().unwrap().material;
+    let Property::Formula(potential) = &material.open_circuit.at_reference else { panic!("a formula") };
+    let branch = |more: &str| Property::formula(&format!("{}{more}", potential.text())).unwrap();
+    material.hysteresis = Some(Box::new(Hysteresis {
+        lithiation: branch(" - 0.03 - 0.02*x"),
+        delithiation: branch(" + 0.025 + 0.01*x"),
+        decay_constant: Some(20.0),
+        initial_state: Some(0.2),
+    }));
+    let names = [
+        "negative.material.hysteresis.decay_constant",
+        "negative.material.max_concentration",
+        "positive.material.diffusivity",
+    ];
+    let protocol = protocol("Discharge at 1C until 3.5 V; Charge at C/2 for 10 minutes; Rest for 2 minutes");
+    for hysteresis in [HysteresisLaw::OneState, HysteresisLaw::CurrentSigmoid] {
+        let options = DfnOptions { hysteresis, ..tight() };
+        let names = if hysteresis == HysteresisLaw::OneState { &names[..] } else { &names[1..] };
+        against_differences(&cell, &protocol, &options, &[100.0, 600.0, 1500.0, 2000.0], names, 1e-3);
+    }
 }
 
 #[test]

@@ -69,6 +69,9 @@ pub struct Run {
     /// SEI and plated lithium fill the pores.
     #[arg(long)]
     pub pore_clogging: bool,
+    /// Open-circuit potentials with branches for lithiation and delithiation: one-state, current-sigmoid or off [default: one-state where the parameters have branches and a decay constant, else off].
+    #[arg(long)]
+    pub hysteresis: Option<String>,
     /// Drive cycles hold each sample until the next instead of going straight to it.
     #[arg(long)]
     pub hold_samples: bool,
@@ -117,6 +120,7 @@ impl Run {
                 sei_on_cracks: self.sei_on_cracks,
                 pore_clogging: self.pore_clogging,
             },
+            hysteresis: self.hysteresis,
             points: self.points,
             audit: self.audit,
             checkpoint: self.checkpoint,

@@ -467,6 +467,50 @@ fn ageing_is_counted_cycle_by_cycle() {
 }
 
 #[test]
+fn hysteresis_is_used_where_the_data_allow_it() {
+    let composite = ["--parameters", "chen2020_composite", "--model", "spm", "--times", "600 s"];
+    let plain = cell(&composite);
+    let warning = plain["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("decay constant") && warning.contains("--hysteresis"), "{warning}");
+    assert!(plain["protocol_steps"][0].get("hysteresis_state").is_none());
+    let off = cell(&[&composite[..], &["--hysteresis", "off"]].concat());
+    assert_eq!((&off["warnings"], &off["voltage_V"]), (&json!([]), &plain["voltage_V"]));
+    let sigmoid = cell(&[&composite[..], &["--hysteresis", "current-sigmoid"]].concat());
+    assert_eq!(sigmoid["warnings"], json!([]));
+    assert_eq!(sigmoid["protocol_steps"][0]["hysteresis_state"], json!({"negative": 1.0, "positive": null}));
+    let volts = |found: &Value| number(found, "/voltage_V/0");
+    assert!((volts(&sigmoid) - volts(&plain)).abs() > 1e-4, "{sigmoid}");
+    assert!(number(&sigmoid["balances"], "/hysteresis_J") > 100.0, "{sigmoid}");
+    assert_eq!(number(&plain["balances"], "/hysteresis_J"), 0.0);
+    // With a decay constant the one-state model is the default.
+    let folder = Folder::new();
+    let text = std::fs::read_to_string(
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/cell/sets/Chen2020_composite.json"),
+    );
+    let mut set: Value = serde_json::from_str(&text.unwrap()).unwrap();
+    let silicon = &mut set["parameters"]["negative"]["porous"]["blended"][0];
+    silicon["hysteresis"]["decay_constant"] = json!(4.0);
+    silicon["hysteresis"]["initial_state"] = json!(-1.0);
+    let path = folder.write("decays.scalade.json", &set.to_string());
+    let one = cell(&["--parameters", &path, "--model", "spm", "--times", "600 s"]);
+    assert_eq!(one["warnings"], json!([]));
+    let state = number(&one, "/protocol_steps/0/hysteresis_state/negative");
+    assert!((0.5..0.99).contains(&state), "{state}");
+    assert!((volts(&one) - volts(&plain)).abs() > 1e-4 && (volts(&one) - volts(&sigmoid)).abs() > 1e-4);
+    assert!(number(&one["balances"], "/energy_relative_error") < 1e-6);
+    for (arguments, told) in [
+        (["--parameters", "chen2020", "--hysteresis", "one-state"], "branches"),
+        (["--parameters", "chen2020_composite", "--hysteresis", "one-state"], "decay constant"),
+        (["--parameters", "chen2020", "--hysteresis", "plett"], "one-state, current-sigmoid and off"),
+    ] {
+        let done = scalade(&[&["cell"], &arguments[..]].concat());
+        assert_eq!(done.status.code(), Some(2));
+        let text = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(text.contains(told), "{text}");
+    }
+}
+
+#[test]
 fn ageing_that_the_cell_has_no_data_for_is_refused() {
     let bad = |set: &str, arguments: &[&str], words: &[&str]| {
         refused(&[&["cell", "--parameters", set], arguments].concat(), words);

@@ -9,8 +9,8 @@ use crate::rungs_cell_sensitivity;
 use crate::runner::Failure;
 use scalade_cell::{
     ActiveMaterial, AgeingOptions, BpxDocument, CellDocument, CellError, Control, CsvOptions, DfnOptions,
-    DfnSolution, DriveCycle, DriveRequest, EndReason, Hold, MeshOptions, ModelKind, Outcome, ParameterSet,
-    PlatingLaw, Protocol, ProtocolItem, SeiLaw, Step, Thermal,
+    DfnSolution, DriveCycle, DriveRequest, EndReason, Hold, Hysteresis, HysteresisLaw, MeshOptions,
+    ModelKind, Outcome, ParameterSet, PlatingLaw, Protocol, ProtocolItem, SeiLaw, Step, Thermal,
 };
 use scalade_units::dimension;
 use serde_json::{Value, json};
@@ -78,6 +78,8 @@ pub struct CellRequest {
     pub thermal: bool,
     /// Ageing.
     pub ageing: AgeingRequest,
+    /// Law of hysteresis; the default is that of [`hysteresis`].
+    pub hysteresis: Option<String>,
     /// Finite volumes per layer instead of a mesh that is chosen.
     pub points: Option<usize>,
     /// Also balance the free energy of the particles.
@@ -247,6 +249,27 @@ fn ageing(request: &AgeingRequest, set: &ParameterSet) -> Result<AgeingOptions, 
     Ok(options)
 }
 
+/// The law asked for. Without one: one-state, where all branches have a decay constant, else none.
+fn hysteresis(request: &CellRequest, set: &ParameterSet) -> Result<HysteresisLaw, ScaladeError> {
+    if let Some(name) = &request.hysteresis {
+        let name = if name.len() > 100 { "" } else { name.as_str() };
+        return serde_json::from_value(Value::String(name.to_owned())).map_err(|_| {
+            ScaladeError::input(format!(
+                "--hysteresis: laws are one-state, current-sigmoid and off, not \"{name}\""
+            ))
+        });
+    }
+    let mut known = branches(set).map(|branches| branches.decay_constant.is_some()).peekable();
+    let decays = known.peek().is_some() && known.all(|known| known);
+    Ok(if decays { HysteresisLaw::OneState } else { HysteresisLaw::Off })
+}
+
+/// Branches of the open-circuit potentials of all materials that have them.
+fn branches(set: &ParameterSet) -> impl Iterator<Item = &Hysteresis> {
+    let negative = set.negative.porous().into_iter().flat_map(scalade_cell::Electrode::materials);
+    negative.chain(set.positive.materials()).filter_map(|material| material.hysteresis.as_deref())
+}
+
 /// The protocol, and the rate of a single constant current.
 fn protocol_of(
     request: &ProtocolRequest,
@@ -387,6 +410,7 @@ fn solve(
         model,
         thermal,
         ageing: ageing(&request.ageing, set)?,
+        hysteresis: hysteresis(request, set)?,
         // Without times asked for, the run's own time steps show the curve.
         record_every_step: times.is_empty()
             && !has_periods
@@ -509,9 +533,19 @@ fn end_reason(solution: &DfnSolution) -> String {
     }
 }
 
-fn warnings(request: &CellRequest, times: &[f64], solved: &Solved) -> Vec<String> {
+fn warnings(request: &CellRequest, set: &ParameterSet, times: &[f64], solved: &Solved) -> Vec<String> {
+    // A choice is no surprise.
+    let unused_branches = request.hysteresis.is_none()
+        && branches(set).next().is_some()
+        && hysteresis(request, set).is_ok_and(|law| law == HysteresisLaw::Off);
     let solution = &solved.outcome.solution;
     let mut warnings: Vec<String> = Vec::new();
+    if unused_branches {
+        warnings.push(
+            "the potential's branches for lithiation and delithiation are not used, for the parameters have no hysteresis decay constant; give one, or choose with --hysteresis current-sigmoid or off"
+                .to_owned(),
+        );
+    }
     if solution.end_time_s <= 0.0 && solved.outcome.failure.is_none() {
         warnings.push(
             "nothing happened: the limit was met before the current flowed; start elsewhere with --soc (some sets start empty) or change the limit"
@@ -576,6 +610,9 @@ fn document(
                 row.insert("sei_thickness_m".into(), json!(state.sei_thickness_m));
                 row.insert("crack_length_m".into(), json!(state.crack_length_m));
             }
+            if let (Some(state), Some(row)) = (&step.hysteresis, row.as_object_mut()) {
+                row.insert("hysteresis_state".into(), json!(state));
+            }
             row
         })
         .collect();
@@ -606,7 +643,7 @@ fn document(
         "estimated_from_protocol_steps": solved.compared_steps,
         "balances": balances(request, solution),
         "work": solution.work,
-        "warnings": warnings(request, times, solved),
+        "warnings": warnings(request, set, times, solved),
     })
 }
 
@@ -636,6 +673,7 @@ fn balances(request: &CellRequest, solution: &DfnSolution) -> Value {
         "ohmic_solid_J": e.ohmic_solid_j,
         "ohmic_electrolyte_J": e.ohmic_electrolyte_j,
         "reaction_J": e.reaction_j,
+        "hysteresis_J": e.hysteresis_j,
         "reversible_J": e.reversible_j,
         "surface_work_J": e.surface_work_j,
         "cooling_J": e.cooling_j,

@@ -19,7 +19,7 @@ mod sphere;
 mod steps;
 
 use crate::error::CellError;
-use crate::options::{DfnOptions, ModelKind, Thermal};
+use crate::options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
 use crate::parameters::{ActiveMaterial, ParameterSet};
 use crate::protocol::{Control, Limit, Protocol, ProtocolItem, Step};
 use crate::solution::DfnSolution;
@@ -60,7 +60,7 @@ pub(crate) fn run(
 fn applies(p: &ParameterSet, options: &DfnOptions) -> bool {
     let plain = |material: &ActiveMaterial| {
         material.radius_distribution.is_none()
-            && material.hysteresis.is_none()
+            && (options.hysteresis == HysteresisLaw::Off || material.hysteresis.is_none())
             && material.diffusivity.at_reference.as_constant().is_some()
     };
     options.model == ModelKind::Spm

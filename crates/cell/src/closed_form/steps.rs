@@ -228,6 +228,7 @@ impl<'a> ClosedRun<'a> {
             charge_ah: (self.sums.charge - before.charge) * self.area / 3600.0,
             energy_wh: (self.sums.energy - before.energy) * self.area / 3600.0,
             ageing: None,
+            hysteresis: None,
         });
         self.solution.end_reason = reason;
         Ok(matches!(cause, Some(Cause::Limit(_))))
@@ -616,6 +617,7 @@ impl<'a> ClosedRun<'a> {
             let [negative_surface_stoichiometry, positive_surface_stoichiometry] = surface;
             let [negative_interfacial_current, positive_interfacial_current] = currents;
             self.solution.profiles.push(Profile {
+                hysteresis_states: Vec::new(),
                 time_s: *time_s,
                 position_m: Vec::new(),
                 electrolyte_concentration: Vec::new(),

@@ -340,6 +340,7 @@ impl CellModel {
                     let response = dot(&family.row_salt, &averaged.response[nodes.clone()]);
                     by_current += family.surface[0] * gains.kinetics * response;
                 }
+                by_current -= family.surface[0] * gains.kinetics * family.row_current(0);
                 gain += family.surface[0] * gains.potential;
                 fixed += family.surface[0] * charge;
             }
@@ -356,9 +357,9 @@ impl CellModel {
             let difference = differences[index][0] + current * differences[index][1];
             b[l.solid + index] = difference;
             for family in &electrode.families {
-                let mut kinetic = 0.0;
+                let mut kinetic = -family.row_current(0) * current;
                 if !averaged.response.is_empty() {
-                    kinetic = -dot(&family.row_salt, &b[l.salt + nodes.start..l.salt + nodes.end]);
+                    kinetic -= dot(&family.row_salt, &b[l.salt + nodes.start..l.salt + nodes.end]);
                 }
                 family.substitute_local(b, 0, difference, 0.0, kinetic);
             }

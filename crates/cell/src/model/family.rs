@@ -1,6 +1,7 @@
 //! A family of equal particles: one active material, one class of radii, at every node of an electrode
 //! through the thickness (or once, in the single-particle models).
 
+use super::hysteresis::HysteresisBlock;
 use super::particle::ParticleBatch;
 use super::side::{Gains, SideBlock};
 use super::trouble;
@@ -81,6 +82,8 @@ pub(crate) struct Family {
     pub(super) gains: Vec<Gains>,
     /// Side reactions, if there are any.
     pub(crate) side: Option<Box<SideBlock>>,
+    /// Branches of the open-circuit potential, if they are used.
+    pub(crate) hysteresis: Option<Box<HysteresisBlock>>,
     /// Points outside a table at the last evaluation.
     pub(super) outside: usize,
 }
@@ -95,13 +98,14 @@ pub(super) struct FamilyParts {
     pub(super) places: usize,
     pub(super) mesh: ParticleMeshOptions,
     pub(super) side: Option<SideReactions>,
+    pub(super) hysteresis: Option<HysteresisBlock>,
     /// Shares of the places in the mean over the electrode, if they are not the nodes.
     pub(super) weights: Vec<f64>,
 }
 
 impl Family {
     pub(super) fn new(p: &ActiveMaterial, parts: FamilyParts) -> Self {
-        let FamilyParts { radius, surface, places, mesh, side, weights } = parts;
+        let FamilyParts { radius, surface, places, mesh, side, hysteresis, weights } = parts;
         let count = surface.len();
         let constant = p.diffusivity.at_reference.as_constant();
         let particles = ParticleBatch::new(ParticleMesh::shared(mesh), count, radius, constant.is_none());
@@ -142,6 +146,7 @@ impl Family {
             particles,
             gains: vec![Gains::default(); count],
             side: side.map(|reactions| Box::new(SideBlock::new(reactions, count, weights))),
+            hysteresis: hysteresis.map(Box::new),
             outside: 0,
         }
     }
@@ -208,8 +213,7 @@ impl Family {
         workspace: &mut FormulaWorkspace,
     ) -> Result<(), Trouble> {
         let start = self.surface_start();
-        let surface = &y[start..start + self.count()];
-        self.evaluate_potential(surface, temperatures, derivatives, workspace)
+        self.evaluate_potential(y, temperatures, derivatives, workspace)
             .map_err(|u| trouble(start + u.index, u.value, NO_VALUE))
     }
 
@@ -236,11 +240,13 @@ impl Family {
 
     fn evaluate_potential(
         &mut self,
-        surface: &[f64],
+        y: &[f64],
         temperatures: Temperatures,
         derivatives: bool,
         workspace: &mut FormulaWorkspace,
     ) -> Result<(), Undefined> {
+        let start = self.surface_start();
+        let surface = &y[start..start + self.count()];
         let variables = [self.x.as_slice(), &self.no_salt, surface, &[temperatures.kelvin]];
         // U as a function of the surface concentration: dx = dc/cmax.
         let inward = [1.0 / self.max_concentration, 0.0, 1.0, 0.0];
@@ -250,6 +256,10 @@ impl Family {
         } else {
             self.potential.evaluate(variables, workspace, value)?
         };
+        if let Some(hysteresis) = &mut self.hysteresis {
+            let slope = derivatives.then_some(slope.as_mut_slice());
+            self.outside += hysteresis.evaluate(y, variables, inward, workspace, value, slope)?;
+        }
         let excess = temperatures.kelvin - temperatures.reference;
         if excess == 0.0 && !self.entropic_always {
             return Ok(());
@@ -391,6 +401,9 @@ impl Family {
                 self.row_surface[k] -= weight * by_exchange * self.j0_solid[i];
             }
         }
+        if let Some(hysteresis) = &mut self.hysteresis {
+            hysteresis.keep(y, self.flux);
+        }
         let c = &y[self.base..self.base + self.particles.len()];
         self.particles.linearize(c, &self.diffusivity_value, &self.diffusivity_slope);
     }
@@ -421,7 +434,8 @@ impl Family {
         }
         for k in 0..self.count() {
             let response = self.response[offset + k];
-            let diagonal = self.row_flux[k] - self.row_surface[k] * response;
+            let state = self.hysteresis.as_mut().map_or(0.0, |h| h.factor(k, leading));
+            let diagonal = self.row_flux[k] + state - self.row_surface[k] * response;
             if diagonal == 0.0 || !diagonal.is_finite() {
                 return Err(trouble(self.flux + k, diagonal, SINGULAR));
             }
@@ -444,7 +458,8 @@ impl Family {
     /// of `b` holds their solution. Gives the charge per particle surface.
     pub(super) fn solve_local(&self, b: &mut [f64], k: usize, states_move: bool) -> f64 {
         let surface = b[self.surface_start() + k];
-        let known = b[self.flux + k] - self.row_surface[k] * surface;
+        let state = self.hysteresis.as_ref().map_or(0.0, |h| h.known(b, k));
+        let known = b[self.flux + k] - self.row_surface[k] * surface - state;
         let (change, charge) = match &self.side {
             None => (self.eliminated[k] * known, self.eliminated[k] * known),
             Some(side) => side.solve(k, (known, surface), states_move, b),
@@ -464,6 +479,16 @@ impl Family {
             Some(side) => side.substitute(k, potential, salt, kinetic, b),
         };
         b[self.flux + k] += change;
+    }
+
+    /// Derivative of the kinetic row of node `k` with respect to the cell current, V m2/A.
+    pub(super) fn row_current(&self, k: usize) -> f64 {
+        self.hysteresis.as_ref().map_or(0.0, |h| h.row_current[k])
+    }
+
+    /// Open-circuit potential of node `k` above that without hysteresis, V.
+    pub(super) fn departure(&self, k: usize) -> f64 {
+        self.hysteresis.as_ref().map_or(0.0, |h| h.departure[k])
     }
 
     /// Intercalation and side currents at node `k`, A per m2 of particle surface.

@@ -3,7 +3,7 @@
 use super::residual::{MAX_NODES, gradient};
 use super::{CellModel, ElectrodeModel, integral};
 use crate::FARADAY;
-use crate::solution::AgeingState;
+use crate::solution::{AgeingState, HysteresisState};
 
 impl ElectrodeModel {
     /// Lithium in the particles and in the products of side reactions per area, mol/m2.
@@ -51,6 +51,33 @@ impl super::Family {
 }
 
 impl CellModel {
+    /// Mean state of hysteresis of each electrode over the particle surface of its materials with branches, if
+    /// there are any.
+    pub(crate) fn hysteresis_state(&self, y: &[f64]) -> Option<HysteresisState> {
+        let mean = |sign: f64| -> Option<f64> {
+            let (mut sum, mut surface) = (0.0, 0.0);
+            let of = self.electrodes.iter().filter(|e| e.sign == sign);
+            for family in of.flat_map(|e| &e.families) {
+                let Some(hysteresis) = &family.hysteresis else { continue };
+                for (k, own) in family.surface.iter().enumerate() {
+                    sum += own * hysteresis.state_at(y, k);
+                    surface += own;
+                }
+            }
+            (surface > 0.0).then(|| sum / surface)
+        };
+        let state = HysteresisState { negative: mean(1.0), positive: mean(-1.0) };
+        (state.negative.is_some() || state.positive.is_some()).then_some(state)
+    }
+
+    /// States of hysteresis at the nodes of each family with branches.
+    pub(crate) fn hysteresis_states(&self, y: &[f64]) -> Vec<Vec<f64>> {
+        let of = |f: &super::Family| {
+            f.hysteresis.as_ref().map(|h| (0..f.count()).map(|k| h.state_at(y, k)).collect())
+        };
+        self.families().filter_map(of).collect()
+    }
+
     /// State of ageing, if anything ages; of the whole cell of area `area` m2, against the SEI of `start`.
     pub(crate) fn ageing_state(&self, y: &[f64], start: &[f64], area: f64) -> Option<AgeingState> {
         let mut state = AgeingState::default();
@@ -76,9 +103,9 @@ impl CellModel {
         any.then_some(state)
     }
 
-    /// Total heat per area, W/m2: -I V - sum a j (U - T dU/dT).
+    /// Total heat per area, W/m2: -I V - sum a j (U - T dU/dT), with the potential U without hysteresis.
     ///
-    /// This is the sum of ohmic, reaction and reversible heats of [`Self::integral_rates`]: multiplying the
+    /// This is the sum of ohmic, reaction, hysteresis and reversible heats of [`Self::integral_rates`]: multiplying the
     /// charge rows by their potentials and adding them gives I V + ohmic + sum a j (phi_s - phi_e) = 0
     /// exactly, also for the discrete equations.
     pub(super) fn total_heat(&self, y: &[f64]) -> f64 {
@@ -88,7 +115,8 @@ impl CellModel {
         for family in self.families() {
             for k in 0..family.count() {
                 let charge = family.surface[k] * y[family.flux + k];
-                heat -= charge * (family.voltage[k] - temperature * family.entropic_value[k]);
+                let rest = family.voltage[k] - family.departure(k);
+                heat -= charge * (rest - temperature * family.entropic_value[k]);
                 if let Some(side) = &family.side {
                     heat -= family.surface[k] * side.equilibrium_power(y, k);
                 }
@@ -119,7 +147,9 @@ impl CellModel {
                         out[integral::REACTION] += family.surface[k] * power;
                         out[integral::SURFACE] += family.surface[k] * side.equilibrium_power(y, k);
                     }
-                    out[integral::SURFACE] += charge * family.voltage[k];
+                    let departure = family.departure(k);
+                    out[integral::HYSTERESIS] += charge * departure;
+                    out[integral::SURFACE] += charge * (family.voltage[k] - departure);
                     out[integral::REVERSIBLE] += charge * temperature * family.entropic_value[k];
                 }
             }

@@ -1,5 +1,6 @@
 //! Starting values: uniform concentrations, and potentials consistent with the control.
 
+use super::hysteresis::STEEPNESS;
 use super::{CellModel, ControlRow, ElectrodeModel, integral};
 use crate::FARADAY;
 use crate::error::CellError;
@@ -20,6 +21,9 @@ impl CellModel {
             y[family.range()].fill(family.initial_concentration);
             if let Some(side) = &family.side {
                 side.initialise(&mut y);
+            }
+            if let Some(hysteresis) = &family.hysteresis {
+                hysteresis.initialise(&mut y);
             }
         }
         y[l.salt..l.ionic].fill(p.electrolyte.initial_concentration);
@@ -72,7 +76,13 @@ impl CellModel {
     /// unlike a test of residuals it does not depend on how the rows are scaled.
     pub(crate) fn solve_potentials(&mut self, y: &mut [f64], time_s: f64) -> Result<(), CellError> {
         self.potentials_only = true;
-        let outcome = self.damped_newton(y);
+        let sigmoid = self.has_sigmoid();
+        let start = if sigmoid { y.to_vec() } else { Vec::new() };
+        let mut outcome = self.damped_newton(y);
+        if outcome.is_err() && sigmoid {
+            y.copy_from_slice(&start);
+            outcome = self.approach_sigmoid(y);
+        }
         self.potentials_only = false;
         outcome.map_err(|(unknown, residual, iterations)| {
             let (variable, node) = self.describe(unknown);
@@ -80,10 +90,33 @@ impl CellModel {
         })
     }
 
+    /// Whether a potential depends on the cell current.
+    fn has_sigmoid(&self) -> bool {
+        self.families().any(|f| f.hysteresis.as_ref().is_some_and(|h| h.range().is_empty()))
+    }
+
+    /// The same where a potential depends steeply on the cell current: with a gentle sigmoid first, whose steepness
+    /// grows to the full one.
+    fn approach_sigmoid(&mut self, y: &mut [f64]) -> Result<(), (usize, f64, usize)> {
+        const STAGES: i32 = 8;
+        let mut outcome = Ok(());
+        for stage in (0..=STAGES).rev() {
+            let steepness = STEEPNESS * 1e-4_f64.powf(f64::from(stage) / f64::from(STAGES));
+            for family in self.electrodes.iter_mut().flat_map(|e| &mut e.families) {
+                if let Some(hysteresis) = &mut family.hysteresis {
+                    hysteresis.steepness = steepness;
+                }
+            }
+            outcome = outcome.and_then(|()| self.damped_newton(y));
+        }
+        outcome
+    }
+
     /// The iteration of [`Self::solve_potentials`]; a failure gives the unknown with the largest
     /// correction, its size and the iterations done.
     fn damped_newton(&mut self, y: &mut [f64]) -> Result<(), (usize, f64, usize)> {
         let l = self.layout;
+        let sigmoid = self.has_sigmoid();
         let zero = vec![0.0; l.dimension];
         let mut step = vec![0.0; l.dimension];
         let mut next = vec![0.0; l.dimension];
@@ -104,6 +137,9 @@ impl CellModel {
                 if worst.1 < CORRECTION_LIMIT {
                     y.copy_from_slice(&trial);
                     return Ok(());
+                }
+                if sigmoid {
+                    self.evaluate_materials(&trial, false).map_err(failure)?;
                 }
                 self.residual_from_materials(&trial, &zero, &mut next);
                 self.solve_all(&mut next);
@@ -160,6 +196,9 @@ impl CellModel {
                     slope[i] = -rest[i];
                 }
             }
+        }
+        for i in self.families().filter_map(|f| f.hysteresis.as_ref()).flat_map(|h| h.range()) {
+            slope[i] = -rest[i];
         }
         for i in 0..self.line.len() {
             slope[l.salt + i] = -rest[l.salt + i] / (FARADAY * self.electrolyte.pore[i]);

@@ -152,6 +152,9 @@ impl CellModel {
                     b[family.base + row * count + k] -= change;
                 }
             }
+            if let Some(hysteresis) = &family.hysteresis {
+                hysteresis.finish(b, family.flux);
+            }
         }
         b[self.layout.temperature] = temperature;
     }
@@ -226,6 +229,12 @@ impl DaeSystem for CellModel {
                 }
             }
         }
+        for hysteresis in
+            self.electrodes.iter().flat_map(|e| &e.families).filter_map(|f| f.hysteresis.as_ref())
+        {
+            // The state has the scale 1 also where it is near 0.
+            self.inverse_weights[hysteresis.range()].fill(1.0 / (rtol + atol));
+        }
         let floor = atol * self.electrolyte.initial;
         for (w, c) in self.inverse_weights[l.salt..l.ionic].iter_mut().zip(&y[l.salt..l.ionic]) {
             *w = 1.0 / (rtol * c.abs() + floor);
@@ -263,6 +272,9 @@ impl DaeSystem for CellModel {
                 consider(range);
             }
         }
+        for hysteresis in self.families().filter_map(|family| family.hysteresis.as_ref()) {
+            consider(hysteresis.range());
+        }
         consider(l.salt..l.ionic);
         consider(l.ionic..l.flux);
         largest.sqrt()
@@ -283,6 +295,9 @@ impl DaeSystem for CellModel {
             differential[family.range()].fill(true);
             for (range, _) in family.side.iter().flat_map(|side| side.states()) {
                 differential[range].fill(true);
+            }
+            if let Some(hysteresis) = &family.hysteresis {
+                differential[hysteresis.range()].fill(true);
             }
         }
         differential[l.salt..l.ionic].fill(true);

@@ -3,8 +3,7 @@
 //! Unknowns per area of one electrode pair, in this order: particle concentrations of each family of each
 //! electrode (by radial node, then by node through the thickness), electrolyte concentration, electrolyte
 //! potential, solid potential, interfacial current densities of each family, unknowns of their side reactions,
-//! cell current density I,
-//! terminal voltage, temperature, and the integrals of [`integral`]. The solid potential of the negative
+//! their states of hysteresis, cell current density I, terminal voltage, temperature, and the integrals of [`integral`]. The solid potential of the negative
 //! collector is the reference, 0 V.
 //!
 //! The single-particle models have one node per electrode, no electrolyte potential, and in place of the
@@ -16,6 +15,7 @@ pub(crate) mod electrolyte;
 pub(crate) mod family;
 pub(crate) mod harmonic;
 mod heat;
+mod hysteresis;
 mod initial;
 mod linear;
 pub(crate) mod particle;
@@ -31,12 +31,13 @@ use crate::ageing::{AgeingOptions, SideReactions};
 use crate::error::CellError;
 use crate::expression::FormulaWorkspace;
 use crate::mesh::{ElectrodeMeshOptions, LineMesh, MeshOptions};
-use crate::options::{DfnOptions, ModelKind, Thermal};
+use crate::options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
 use crate::parameters::{Electrode, ParameterSet};
 use crate::solver::bdf::Trouble;
 use averaged::AveragedCell;
 use electrolyte::{ElectrolyteModel, Sheet};
 use family::{Family, FamilyParts, Temperatures};
+use hysteresis::HysteresisBlock;
 use porous::PorousChain;
 
 pub(crate) use beside::Difference;
@@ -53,14 +54,17 @@ pub(crate) mod integral {
     pub(crate) const OHMIC_ELECTROLYTE: usize = 3;
     /// Heat of the reaction overpotential, J/m2.
     pub(crate) const REACTION: usize = 4;
+    /// Heat of hysteresis, J/m2: work of the interfacial currents at what the potential has above that without
+    /// hysteresis. Negative for a while after a reversal, never over a loop.
+    pub(crate) const HYSTERESIS: usize = 5;
     /// Reversible heat, J/m2.
-    pub(crate) const REVERSIBLE: usize = 5;
+    pub(crate) const REVERSIBLE: usize = 6;
     /// Dissipation by diffusion inside the particles (heat of mixing), J/m2; 0 unless asked for.
-    pub(crate) const MIXING: usize = 6;
-    /// Work of the interfacial currents at the equilibrium potentials of the surfaces, J/m2.
-    pub(crate) const SURFACE: usize = 7;
+    pub(crate) const MIXING: usize = 7;
+    /// Work of the interfacial currents at the equilibrium potentials (without hysteresis) of the surfaces, J/m2.
+    pub(crate) const SURFACE: usize = 8;
     /// Number of integrals.
-    pub(crate) const COUNT: usize = 8;
+    pub(crate) const COUNT: usize = 9;
 }
 
 /// The row that closes the system, per area.
@@ -123,6 +127,7 @@ pub(crate) struct ElectrodeModel {
 struct ElectrodeOptions {
     averaged: bool,
     ageing: AgeingOptions,
+    hysteresis: HysteresisLaw,
     reference_kelvin: f64,
 }
 
@@ -213,12 +218,16 @@ impl ElectrodeModel {
                 } else {
                     None
                 };
+                let scale = 1.0 / (crate::FARADAY * radius);
+                let hysteresis =
+                    HysteresisBlock::new(material, options.hysteresis, (sign, scale), surface.len())?;
                 let parts = FamilyParts {
                     radius,
                     surface,
                     places,
                     mesh: mesh.particle,
                     side,
+                    hysteresis,
                     weights: mean_weights.clone(),
                 };
                 families.push(Family::new(material, parts));
@@ -271,6 +280,7 @@ impl CellModel {
         let choices = ElectrodeOptions {
             averaged,
             ageing: options.ageing,
+            hysteresis: options.hysteresis,
             reference_kelvin: p.reference_temperature_k,
         };
         if let Some(negative) = p.negative.porous() {
@@ -355,6 +365,9 @@ impl CellModel {
                 {
                     return ("side reaction", electrode.first + (index - side.start) % family.count());
                 }
+                if let Some(hysteresis) = family.hysteresis.as_ref().filter(|h| h.range().contains(&index)) {
+                    return ("state of hysteresis", electrode.first + index - hysteresis.range().start);
+                }
                 if (family.flux..family.flux + family.count()).contains(&index) {
                     return ("interfacial current density", electrode.first + index - family.flux);
                 }
@@ -396,6 +409,17 @@ fn check_model(p: &ParameterSet, options: &DfnOptions) -> Result<(), CellError> 
             name: "ageing of a half cell".to_owned(),
             value: f64::NAN,
             requirement: "has no law: side reactions are those of a porous negative electrode".to_owned(),
+        });
+    }
+    let materials = || {
+        let negative = p.negative.porous().into_iter().flat_map(Electrode::materials);
+        negative.chain(p.positive.materials())
+    };
+    if options.hysteresis != HysteresisLaw::Off && materials().all(|m| m.hysteresis.is_none()) {
+        return Err(CellError::Parameter {
+            name: format!("hysteresis of '{}'", p.name),
+            value: f64::NAN,
+            requirement: "has no data: no material has branches of its open-circuit potential; give them, or switch it off".to_owned(),
         });
     }
     if options.ageing.pore_clogging && options.model != ModelKind::Dfn {
@@ -460,7 +484,14 @@ impl Layout {
                 next += side.len();
             }
         }
-        let current = next;
+        let states = electrodes.iter().flat_map(|e| &e.families).filter_map(|f| f.hysteresis.as_ref());
+        let current = next + states.map(|hysteresis| hysteresis.len()).sum::<usize>();
+        for family in electrodes.iter_mut().flat_map(|e| &mut e.families) {
+            if let Some(hysteresis) = &mut family.hysteresis {
+                (hysteresis.start, hysteresis.current) = (next, current);
+                next += hysteresis.len();
+            }
+        }
         let integrals = current + 3;
         Self {
             salt,

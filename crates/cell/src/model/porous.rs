@@ -61,6 +61,22 @@ impl CellModel {
         border.fill(0.0);
         let last = border.len() - 1;
         border[last] = 1.0;
+        // A potential that depends on the cell current moves charge between solid and electrolyte.
+        for electrode in &self.electrodes {
+            for family in electrode.families.iter().filter(|f| f.hysteresis.is_some()) {
+                for k in 0..electrode.count {
+                    let node = 3 * (electrode.first + k);
+                    let charge = family.surface[k] * family.gains[k].kinetics * family.row_current(k);
+                    if !self.potentials_only {
+                        border[node] += charge;
+                    }
+                    border[node + 1] += charge;
+                    border[node + 2] -= charge;
+                }
+            }
+        }
+        // The row of the reference potential.
+        border[if self.sheet.is_some() { 1 } else { 2 }] = 0.0;
         if let Some(sheet) = &self.sheet {
             border[0] = if self.potentials_only { 0.0 } else { -1.0 };
             border[1] = -sheet.kept[0];
@@ -245,7 +261,7 @@ impl CellModel {
             *value -= current * response;
         }
         let sums = self.sums(b);
-        self.scatter(b, &chain.rhs);
+        self.scatter(b, &chain.rhs, current);
         self.project(b, sums, current);
         (b[self.layout.current], b[self.layout.voltage]) = (current, voltage);
     }
@@ -332,7 +348,7 @@ impl CellModel {
         }
     }
 
-    fn scatter(&self, b: &mut [f64], chain: &[f64]) {
+    fn scatter(&self, b: &mut [f64], chain: &[f64], current: f64) {
         let l = self.layout;
         let salt_unit = self.electrolyte.initial;
         for i in 0..self.line.len() {
@@ -346,7 +362,8 @@ impl CellModel {
                 b[l.solid + electrode.offset + k] = solid;
                 let salt = b[l.salt + node] * self.electrolyte.kept.dilution[node];
                 for family in &electrode.families {
-                    family.substitute_local(b, k, solid - ionic, salt, 0.0);
+                    let kinetic = -family.row_current(k) * current;
+                    family.substitute_local(b, k, solid - ionic, salt, kinetic);
                 }
             }
         }

@@ -142,6 +142,9 @@ impl CellModel {
             for k in 0..family.count() {
                 out[start + k] += family.flux_scale * y[family.flux + k];
             }
+            if let Some(hysteresis) = &family.hysteresis {
+                hysteresis.residual((y, slope), family.flux, out);
+            }
         }
     }
 

@@ -20,6 +20,9 @@ impl CellModel {
         for (range, _) in self.families().filter_map(|f| f.side.as_ref()).flat_map(|side| side.states()) {
             out[range.clone()].copy_from_slice(&v[range]);
         }
+        for hysteresis in self.families().filter_map(|f| f.hysteresis.as_ref()) {
+            out[hysteresis.range()].copy_from_slice(&v[hysteresis.range()]);
+        }
         for (i, pore) in self.electrolyte.pore.iter().enumerate() {
             out[l.salt + i] = FARADAY * pore * v[l.salt + i];
         }

@@ -3,9 +3,9 @@
 use super::{CellModel, ControlRow};
 use crate::ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
-use crate::options::{DfnOptions, ModelKind, Thermal};
+use crate::options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
 use crate::parameters::{Kinetics, LithiumMetal, NegativeElectrode, ParameterSet, RadiusDistribution};
-use crate::property::{Activated, Property};
+use crate::property::{Activated, Hysteresis, Property};
 use crate::solver::bdf::DaeSystem;
 use proptest::prelude::*;
 
@@ -60,6 +60,23 @@ fn variant(p: &ParameterSet, index: usize) -> (ParameterSet, ModelKind) {
     (p, [ModelKind::Dfn, ModelKind::Spme, ModelKind::Spm][index % 3])
 }
 
+/// The same with branches of the open-circuit potential in all materials.
+fn with_branches(p: &ParameterSet) -> ParameterSet {
+    let mut p = p.clone();
+    let negative = p.negative.porous_mut().into_iter().flat_map(crate::parameters::Electrode::materials_mut);
+    let negative = negative.map(|material| (material, "0.3 - 0.4*x"));
+    let positive = p.positive.materials_mut().map(|material| (material, "4.3 - 0.8*x"));
+    for (index, (material, base)) in negative.chain(positive).enumerate() {
+        material.hysteresis = Some(Box::new(Hysteresis {
+            lithiation: Property::formula(&format!("{base} - 0.05*x*(1.2 - x)")).unwrap(),
+            delithiation: Property::formula(&format!("{base} + 0.03 + 0.02*x")).unwrap(),
+            decay_constant: Some(15.0 + index as f64),
+            initial_state: Some(0.3),
+        }));
+    }
+    p
+}
+
 /// A state away from equilibrium, perturbed by `noise` in (-1, 1).
 fn disturbed_state(
     model: &mut CellModel,
@@ -95,6 +112,16 @@ fn disturbed_state(
         // The isothermal temperature never changes, and its column is not kept.
         (y[l.temperature], slope[l.temperature]) = (p.initial_temperature_k, 0.0);
     }
+    for family in model.families() {
+        let Some(hysteresis) = &family.hysteresis else { continue };
+        for i in hysteresis.range() {
+            (y[i], slope[i]) = (0.9 * noise[i % noise.len()], 1e-3 * noise[(i * 7 + 3) % noise.len()]);
+        }
+        // The one-state model has a kink at zero current, where a difference says nothing.
+        for j in &mut y[family.flux..family.flux + family.count()] {
+            *j = j.abs().max(5e-3).copysign(*j);
+        }
+    }
     (y, slope)
 }
 
@@ -105,6 +132,7 @@ fn dense_jacobian(model: &mut CellModel, y: &[f64], slope: &[f64], leading: f64)
     let mut matrix = vec![vec![0.0; n]; n];
     let scales: Vec<(std::ops::Range<usize>, f64)> =
         model.families().filter_map(|f| f.side.as_ref()).flat_map(|side| side.states()).collect();
+    let model_has_sigmoid = model.families().any(|f| (0..f.count()).any(|k| f.row_current(k) != 0.0));
     let mut evaluate = |j: usize, h: f64| {
         let side = |model: &mut CellModel, h: f64| {
             let (mut u, mut v) = (y.to_vec(), slope.to_vec());
@@ -130,6 +158,8 @@ fn dense_jacobian(model: &mut CellModel, y: &[f64], slope: &[f64], leading: f64)
             1.0
         } else if j < l.flux {
             if scales.is_empty() { 0.1 } else { 2e-3 }
+        } else if j == l.current && model_has_sigmoid {
+            1e-5
         } else {
             1e-3
         };
@@ -238,12 +268,19 @@ proptest! {
         control in 0_usize..4,
         linear in any::<bool>(),
         index in 0_usize..9,
+        law in 0_usize..3,
     ) {
         let p = nonlinear_cell(if linear { Kinetics::Linear } else { Kinetics::ButlerVolmer });
         let (p, kind) = variant(&p, index);
-        let options = DfnOptions { model: kind, ..options(order, Thermal::Isothermal) };
+        let hysteresis = [HysteresisLaw::Off, HysteresisLaw::CurrentSigmoid, HysteresisLaw::OneState][law];
+        let p = if law == 0 { p } else { with_branches(&p) };
+        let options = DfnOptions { model: kind, hysteresis, ..options(order, Thermal::Isothermal) };
         let mut model = CellModel::new(&p, &options).unwrap();
-        let (y, slope) = disturbed_state(&mut model, &p, current, &noise);
+        let (mut y, slope) = disturbed_state(&mut model, &p, current, &noise);
+        if hysteresis == HysteresisLaw::CurrentSigmoid {
+            // Where the sigmoid is steep.
+            y[model.layout.current] = 4e-4 * current;
+        }
         model.control = [ControlRow::Current(10.0), ControlRow::Voltage(3.7), ControlRow::Power(60.0), ControlRow::Resistance(0.2)][control];
         compare(&mut model, &y, &slope, 10.0_f64.powf(leading), 1e-8, 1e-5);
     }
@@ -276,8 +313,9 @@ fn structured_solve_agrees_with_dense_elimination_with_ageing() {
                 film_resistance: index != 3,
                 pore_clogging: false,
             };
-            let options = DfnOptions { model, ageing, ..options(2, Thermal::Isothermal) };
-            let mut p = p.clone();
+            let hysteresis = [HysteresisLaw::Off, HysteresisLaw::OneState][index % 2];
+            let options = DfnOptions { model, ageing, hysteresis, ..options(2, Thermal::Isothermal) };
+            let mut p = if index % 2 == 0 { p.clone() } else { with_branches(&p) };
             if model == ModelKind::Spme {
                 // The structured solve leaves out the mean salt's part in plating.
                 let material = &mut p.negative.porous_mut().unwrap().material;

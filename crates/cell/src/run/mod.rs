@@ -359,6 +359,7 @@ impl<'a> Run<'a> {
             charge_ah: (self.y[integrals + integral::CHARGE] - before[0]) * area / 3600.0,
             energy_wh: (self.y[integrals + integral::ENERGY] - before[1]) * area / 3600.0,
             ageing: self.model.ageing_state(&self.y, &self.start, area),
+            hysteresis: self.model.hysteresis_state(&self.y),
         });
         self.solution.end_reason = reason;
         Ok(matches!(outcome?, Some(Cause::Limit(_))))

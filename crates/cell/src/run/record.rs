@@ -130,6 +130,7 @@ impl Run<'_> {
             positive_surface_stoichiometry: surface(-1.0),
             negative_interfacial_current: flux(1.0),
             positive_interfacial_current: flux(-1.0),
+            hysteresis_states: self.model.hysteresis_states(y),
         });
     }
 
@@ -185,6 +186,7 @@ impl Run<'_> {
             ohmic_electrolyte_j: sums[integral::OHMIC_ELECTROLYTE] * area,
             reaction_j: sums[integral::REACTION] * area,
             reversible_j: sums[integral::REVERSIBLE] * area,
+            hysteresis_j: sums[integral::HYSTERESIS] * area,
             mixing_j: sums[integral::MIXING] * area,
             free_energy_change_j: 0.0,
             surface_work_j: sums[integral::SURFACE] * area,
@@ -192,6 +194,7 @@ impl Run<'_> {
                 + sums[integral::OHMIC_SOLID]
                 + sums[integral::OHMIC_ELECTROLYTE]
                 + sums[integral::REACTION]
+                + sums[integral::HYSTERESIS]
                 + sums[integral::SURFACE])
                 * area,
             cooling_j: if self.model.thermal.is_some() { (heat - stored) * area } else { 0.0 },
