@@ -39,13 +39,13 @@ pub(super) struct AveragedCell {
     /// Conductivity and chi at the mean concentration, with derivatives.
     kappa: [f64; 2],
     chi: [f64; 2],
-    matrix: Banded,
+    pub(super) matrix: Banded,
     /// Response of the salt to unit cell current; of the means of both electrodes, (own, by current).
-    response: Vec<f64>,
+    pub(super) response: Vec<f64>,
     /// Derivatives of E at the last linearisation: with respect to the concentrations, and minus that with
     /// respect to the current.
-    gradient: Vec<f64>,
-    kept_resistance: f64,
+    pub(super) gradient: Vec<f64>,
+    pub(super) kept_resistance: f64,
 }
 
 impl AveragedCell {

@@ -26,6 +26,7 @@ mod tangent;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod transposed;
 
 use crate::ageing::{AgeingOptions, SideReactions};
 use crate::error::CellError;

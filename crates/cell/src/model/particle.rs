@@ -277,6 +277,28 @@ impl ParticleBatch {
         }
     }
 
+    /// Solves in place with the transposed matrices, for all particles.
+    pub(crate) fn solve_transposed(&self, rhs: &mut [f64]) {
+        let (n, m, band) = (self.mesh.len(), self.count, self.mesh.bandwidth);
+        for i in 0..n {
+            let (head, after) = rhs.split_at_mut((i + 1) * m);
+            let source = &mut head[i * m..];
+            let base = (i * n + i) * self.lanes;
+            for (k, value) in source.iter_mut().enumerate() {
+                *value *= self.factors[base + if self.lanes == 1 { 0 } else { k }];
+            }
+            for j in i + 1..=(i + band).min(n - 1) {
+                self.subtract(i, j, source, &mut after[(j - i - 1) * m..(j - i) * m]);
+            }
+        }
+        for i in (1..n).rev() {
+            let (before, source) = rhs.split_at_mut(i * m);
+            for j in i.saturating_sub(band)..i {
+                self.subtract(i, j, &source[..m], &mut before[j * m..(j + 1) * m]);
+            }
+        }
+    }
+
     fn subtract(&self, i: usize, j: usize, source: &[f64], target: &mut [f64]) {
         let base = (i * self.mesh.len() + j) * self.lanes;
         if self.lanes == 1 {

@@ -32,6 +32,22 @@ impl PorousChain {
         }
     }
 
+    pub(super) fn right_hand_side(&mut self) -> &mut [f64] {
+        &mut self.rhs
+    }
+
+    /// Potential difference of the collectors in the response to unit cell current, and the product of the response
+    /// with the right-hand side.
+    pub(super) fn border_sums(&self, half_cell: bool) -> (f64, f64) {
+        let product = self.border.iter().zip(&self.rhs).map(|(a, b)| a * b).sum();
+        (Self::difference(&self.border, half_cell), product)
+    }
+
+    /// Overwrites the right-hand side by the solution with the transposed matrix.
+    pub(super) fn solve_transposed(&mut self) {
+        self.matrix.solve_transposed(&mut self.rhs);
+    }
+
     /// Potential difference of the collectors in a chain vector; the negative collector of a half cell has
     /// none.
     fn difference(values: &[f64], half_cell: bool) -> f64 {

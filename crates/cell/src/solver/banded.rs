@@ -213,6 +213,32 @@ impl<T: Scalar> Banded<T> {
         }
     }
 
+    /// Solves with the transposed of the factored matrix, in place.
+    pub(crate) fn solve_transposed(&self, rhs: &mut [T]) {
+        let (n, b, width) = (self.n, self.bandwidth, self.width);
+        for k in 0..n {
+            let start = k * width + b;
+            let value = rhs[k] * self.entries[start];
+            rhs[k] = value;
+            let row = &self.entries[start + 1..=start + self.ends[k] - k];
+            for (target, entry) in rhs[k + 1..].iter_mut().zip(row) {
+                *target -= *entry * value;
+            }
+        }
+        for k in (0..n).rev() {
+            let multipliers = &self.multipliers[k * b..(k + 1) * b];
+            let mut value = rhs[k];
+            for (source, factor) in rhs[k + 1..].iter().zip(multipliers) {
+                value -= *factor * *source;
+            }
+            rhs[k] = value;
+            rhs.swap(k, self.pivots[k]);
+        }
+        for (value, scale) in rhs.iter_mut().zip(&self.scales) {
+            *value *= *scale;
+        }
+    }
+
     /// Solves with the factors, in place.
     pub(crate) fn solve(&self, rhs: &mut [T]) {
         let (n, b, width) = (self.n, self.bandwidth, self.width);
