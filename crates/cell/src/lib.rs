@@ -53,7 +53,10 @@ pub use bpx::{
 };
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
-pub use gradient::{Parameter, Sensitivities, StepSensitivity, solve_with_sensitivities};
+pub use gradient::{
+    Gradient, LossSlope, Parameter, Sensitivities, StepSensitivity, solve_with_gradient,
+    solve_with_sensitivities,
+};
 pub use impedance::{
     CellState, Contribution, Spectrum, StateSpectrum, impedance_after, impedance_at_rest, sphere_impedance,
 };

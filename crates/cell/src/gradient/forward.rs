@@ -33,7 +33,7 @@ use crate::solver::one_step::{A, GAMMA, INTERPOLATED, NODES, STAGES};
 /// Leading coefficient, 1/s, of an implicit step so short that concentrations stay and only potentials follow.
 pub(super) const INSTANT: f64 = 1e10;
 /// Length, s, of an implicit step by which the slope of a tangent is found.
-const SLOPE_STEP: f64 = 1e-9;
+pub(super) const SLOPE_STEP: f64 = 1e-9;
 /// Where the Newton matrix is approximate, a tangent is corrected until the correction is this small relative to it.
 pub(super) const CORRECTION: f64 = 1e-9;
 pub(super) const MOST_CORRECTIONS: usize = 30;
@@ -336,7 +336,11 @@ impl<'a> Forward<'a> {
             let shift = self.shifts[index];
             let tangent = |at: usize| {
                 let own: f64 = points.iter().zip(&value).map(|(p, w)| w * p.tangents[index][at]).sum();
-                if shift == 0.0 { own } else { own - of_state(&slope, at) * shift }
+                match (shift == 0.0, points.len()) {
+                    (true, _) => own,
+                    (false, 1) => f64::NAN,
+                    _ => own - of_state(&slope, at) * shift,
+                }
             };
             let by_area = pair.of_sets(crate::ParameterSet::total_area_m2);
             self.result.voltage_v[index][place] = tangent(l.voltage);
