@@ -3,6 +3,8 @@
 use crate::error::CellError;
 use crate::expression::Formula;
 use crate::parameters::ParameterSet;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt;
 use std::sync::Arc;
@@ -67,10 +69,30 @@ impl Parameter {
         if let Some(change) = &self.change {
             return change(set, theta);
         }
+        // Only the part that changes is written out and read again: formulas are compiled anew there.
+        let mut changed = set.clone();
+        match self.name.split_once('.') {
+            Some(("positive", rest)) => changed.positive = self.part(&set.positive, rest, theta)?,
+            Some(("negative", rest)) => changed.negative = self.part(&set.negative, rest, theta)?,
+            Some(("electrolyte", rest)) => changed.electrolyte = self.part(&set.electrolyte, rest, theta)?,
+            Some(("separator", rest)) => changed.separator = self.part(&set.separator, rest, theta)?,
+            _ => changed = self.part(set, &self.name, theta)?,
+        }
+        Ok(changed)
+    }
+
+    /// A part of the set with its entry at `path` scaled.
+    fn part<T: Serialize + DeserializeOwned>(
+        &self,
+        part: &T,
+        path: &str,
+        theta: f64,
+    ) -> Result<T, CellError> {
         let document = |error: serde_json::Error| CellError::Document(error.to_string());
-        let mut value = serde_json::to_value(set).map_err(document)?;
-        let entry = find(&mut value, &self.name)?;
-        scale(entry, theta).map_err(|requirement| fault(&self.name, requirement))?;
+        let mut value = serde_json::to_value(part).map_err(document)?;
+        find(&mut value, path)
+            .and_then(|entry| scale(entry, theta))
+            .map_err(|requirement| fault(&self.name, requirement))?;
         serde_json::from_value(value).map_err(document)
     }
 }
@@ -79,8 +101,8 @@ fn fault(path: &str, requirement: String) -> CellError {
     CellError::Parameter { name: path.chars().take(200).collect(), value: f64::NAN, requirement }
 }
 
-/// The entry at `path`.
-fn find<'a>(root: &'a mut Value, path: &str) -> Result<&'a mut Value, CellError> {
+/// The entry at `path`, or why there is none.
+fn find<'a>(root: &'a mut Value, path: &str) -> Result<&'a mut Value, String> {
     let mut entry = root;
     for key in path.split('.') {
         entry = match entry {
@@ -88,26 +110,23 @@ fn find<'a>(root: &'a mut Value, path: &str) -> Result<&'a mut Value, CellError>
                 let single = map.len() == 1 && !map.contains_key(key);
                 let inner =
                     if single { map.values_mut().next().and_then(Value::as_object_mut) } else { Some(map) };
-                let Some(inner) = inner else {
-                    return Err(fault(path, format!("there is no entry '{key}'")));
-                };
-                if !inner.contains_key(key) {
-                    let known: Vec<&str> = inner.keys().map(String::as_str).collect();
-                    let near = crate::spelling::closest(key, known.iter().copied());
+                let Some(inner) = inner else { return Err(format!("there is no entry '{key}'")) };
+                let known: Vec<String> = inner.keys().cloned().collect();
+                inner.get_mut(key).ok_or_else(|| {
+                    let near = crate::spelling::closest(key, known.iter().map(String::as_str));
                     let hint = near.map_or_else(
                         || format!("known there: {}", known.join(", ")),
                         |near| format!("did you mean '{near}'?"),
                     );
-                    return Err(fault(path, format!("there is no entry '{key}'; {hint}")));
-                }
-                inner.get_mut(key).ok_or_else(|| fault(path, format!("there is no entry '{key}'")))?
+                    format!("there is no entry '{key}'; {hint}")
+                })?
             }
             Value::Array(list) => {
                 let count = list.len();
                 let place = key.parse::<usize>().ok().and_then(|index| list.get_mut(index));
-                place.ok_or_else(|| fault(path, format!("there is no entry '{key}' in a list of {count}")))?
+                place.ok_or_else(|| format!("there is no entry '{key}' in a list of {count}"))?
             }
-            _ => return Err(fault(path, format!("has no entries of its own, such as '{key}'"))),
+            _ => return Err(format!("has no entries of its own, such as '{key}'")),
         };
     }
     // An activated property stands for its value at the reference temperature.
