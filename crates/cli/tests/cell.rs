@@ -589,7 +589,7 @@ fn impedance_after_a_protocol() {
 
     let folder = Folder::new();
     std::fs::write(folder.path("first.txt"), "Discharge at 1C for 20 minutes\n").unwrap();
-    let file = after(&folder.at("first.txt"));
+    let file = after(&folder.path("first.txt"));
     assert_eq!(file["z_real_ohm"], working["z_real_ohm"]);
     for (text, words) in [
         ("", &["--after", "is empty"][..]),
