@@ -4,7 +4,7 @@
 //! of the run's elements; frequencies that need the same mesh share it.
 
 use super::mesh::{Divisions, Resolution};
-use super::{Contribution, Spectrum};
+use super::{Spectrum, spectrum, total};
 use crate::error::CellError;
 use crate::mesh::LineMesh;
 use crate::model::harmonic::{DoubleLayers, Harmonic, HarmonicResponse};
@@ -57,8 +57,8 @@ pub struct StateSpectrum {
 }
 
 /// With these the impedance at rest agrees with its closed form to 3e-7 from 1e-4 to 1e4 Hz for all bundled cells.
-const FINE: Resolution = Resolution { order: 7, radial_order: 7, widths: [1.0, 4.0, 2.0] };
-const COARSE: Resolution = Resolution { order: 6, radial_order: 6, widths: [2.0, 8.0, 4.0] };
+const FINE: Resolution = Resolution { order: 7, radial_order: 9, widths: [1.0, 4.0, 4.0] };
+const COARSE: Resolution = Resolution { order: 6, radial_order: 7, widths: [2.0, 8.0, 8.0] };
 
 /// Impedance of a cell at the end of `protocol`, which starts from the parameters' initial state, at `frequencies` (Hz,
 /// in any order): the response of the voltage to a small harmonic current on top of whatever current flows then,
@@ -115,10 +115,6 @@ pub fn impedance_after(
         .fold(0.0, f64::max);
     let spectrum = spectrum(frequencies, &responses, parameters.total_area_m2());
     Ok(StateSpectrum { state: state_of(parameters, &end), spectrum, error_estimate })
-}
-
-fn total(response: &HarmonicResponse) -> Complex64 {
-    response.layers.iter().sum::<Complex64>() + response.contact
 }
 
 fn of_trouble(end: &EndState, trouble: &Trouble) -> CellError {
@@ -222,38 +218,5 @@ impl<'a> Linearised<'a> {
         let model = CellModel::on_line(self.parameters, &options, line)?;
         let y = model.state_from(&self.end.model, &self.end.y);
         Harmonic::new(model, &y, self.double_layers.clone()).map_err(|trouble| of_trouble(self.end, &trouble))
-    }
-}
-
-fn spectrum(frequencies: &[f64], responses: &[HarmonicResponse], area: f64) -> Spectrum {
-    let column = |get: &dyn Fn(&HarmonicResponse) -> Complex64| -> (Vec<f64>, Vec<f64>) {
-        responses.iter().map(|r| get(r) / area).map(|z| (z.re, z.im)).unzip()
-    };
-    let part = |name: &str, get: &dyn Fn(&HarmonicResponse) -> Complex64| {
-        let (z_real_ohm, z_imag_ohm) = column(get);
-        Contribution { name: name.to_owned(), z_real_ohm, z_imag_ohm }
-    };
-    let (z_real_ohm, z_imag_ohm) = column(&total);
-    let contact = |r: &HarmonicResponse| Complex64::from(r.contact);
-    let [negative, separator, positive, series] = super::Parts::NAMES;
-    Spectrum {
-        frequency_hz: frequencies.to_vec(),
-        z_real_ohm,
-        z_imag_ohm,
-        contributions: vec![
-            part(negative, &|r| r.layers[0]),
-            part(separator, &|r| r.layers[1]),
-            part(positive, &|r| r.layers[2]),
-            part(series, &contact),
-        ],
-        processes: vec![
-            part("charge transfer", &|r| r.losses.transfer),
-            part("solid diffusion", &|r| r.losses.diffusion),
-            part("double layer", &|r| r.losses.double_layer),
-            part("electrolyte conduction", &|r| r.losses.ionic),
-            part("salt concentration", &|r| r.losses.concentration),
-            part("solid conduction", &|r| r.losses.solid),
-            part("contact resistance", &contact),
-        ],
     }
 }

@@ -228,3 +228,6 @@ impl Diffusion {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
