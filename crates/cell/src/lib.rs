@@ -29,6 +29,7 @@ mod expression;
 mod impedance;
 mod mesh;
 mod model;
+mod msmr;
 mod options;
 mod parameters;
 mod property;
@@ -53,6 +54,7 @@ pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
 pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
 pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
+pub use msmr::{Msmr, MsmrQuantity, MsmrSpecies};
 pub use options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
 pub use parameters::{
     ActiveMaterial, BundledSet, CellDocument, CellSource, Electrode, Electrolyte, Kinetics, LithiumMetal,

@@ -18,6 +18,7 @@ mod initial;
 mod linear;
 pub(crate) mod particle;
 mod porous;
+mod reactions;
 mod residual;
 pub(crate) mod side;
 #[cfg(test)]
