@@ -25,7 +25,8 @@ impl ActiveMaterial {
     fn rest_potential(&self, x: f64, temperature: Temperature) -> Result<f64, CellError> {
         let point = [x, 0.0, x * self.max_concentration, temperature.kelvin];
         let entropic = self.open_circuit.entropic_slope.value(point)?;
-        Ok(self.open_circuit.at_reference.value(point)? + temperature.excess * entropic)
+        let excess = self.open_circuit.excess(temperature.kelvin, temperature.kelvin - temperature.excess);
+        Ok(self.open_circuit.at_reference.value(point)? + excess * entropic)
     }
 
     /// Stoichiometry in equilibrium with `potential`, by bisection: the potential falls with lithium.

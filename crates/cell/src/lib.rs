@@ -30,6 +30,7 @@ mod gradient;
 mod impedance;
 mod mesh;
 mod model;
+mod msmr;
 mod options;
 mod parameters;
 mod property;
@@ -61,6 +62,7 @@ pub use impedance::{
     CellState, Contribution, Spectrum, StateSpectrum, impedance_after, impedance_at_rest, sphere_impedance,
 };
 pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
+pub use msmr::{Msmr, MsmrQuantity, MsmrSpecies};
 pub use options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
 pub use parameters::{
     ActiveMaterial, BundledSet, CellDocument, CellSource, Electrode, Electrolyte, Kinetics, LithiumMetal,

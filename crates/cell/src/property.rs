@@ -3,15 +3,16 @@
 use crate::GAS_CONSTANT;
 use crate::error::CellError;
 use crate::expression::{Formula, FormulaWorkspace};
+use crate::msmr::{self, Msmr, MsmrQuantity};
 use crate::table::Table;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, Visitor};
+use serde::de::value::{MapAccessDeserializer, StringDeserializer};
+use serde::de::{DeserializeSeed, Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
 /// A material property as a function of stoichiometry `x`, electrolyte concentration `c_e`, particle
-/// concentration `c_s` (mol/m3) and temperature `T` (K). In documents: a number, a formula, or `{"x":
-/// [...], "y": [...]}`.
+/// concentration `c_s` (mol/m3) and temperature `T` (K). In documents: a number, a formula, `{"x": [...],
+/// "y": [...]}`, or `{"msmr": {...}}` ([`Msmr`]).
 ///
 /// ```
 /// use scalade_cell::Property;
@@ -28,6 +29,8 @@ pub enum Property {
     Formula(Formula),
     /// A table over stoichiometry.
     Table(Table),
+    /// A property of a multi-species, multi-reaction material, over stoichiometry, temperature and salt.
+    Msmr(Msmr),
 }
 
 /// Reads a property and says what is wrong with it, where "untagged" would only say that nothing matched.
@@ -37,7 +40,7 @@ impl<'de> Visitor<'de> for PropertyVisitor {
     type Value = Property;
 
     fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str("a number, a formula, or a table {\"x\": [...], \"y\": [...]}")
+        formatter.write_str("a number, a formula, a table {\"x\": [...], \"y\": [...]}, or {\"msmr\": {...}}")
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<Property, E> {
@@ -56,8 +59,40 @@ impl<'de> Visitor<'de> for PropertyVisitor {
         Formula::parse(text).map(Property::Formula).map_err(E::custom)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Property, A::Error> {
-        Table::deserialize(MapAccessDeserializer::new(map)).map(Property::Table)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Property, A::Error> {
+        let first = map.next_key::<String>()?;
+        if first.as_deref() != Some("msmr") {
+            let map = WithFirst { first, rest: map };
+            return Table::deserialize(MapAccessDeserializer::new(map)).map(Property::Table);
+        }
+        let msmr::Body(found) = map.next_value()?;
+        match map.next_key::<String>()? {
+            None => Ok(Property::Msmr(found)),
+            Some(key) => {
+                Err(A::Error::custom(format!("`{key}` stands beside `msmr`, which is all there may be")))
+            }
+        }
+    }
+}
+
+/// A map whose first key has been read.
+struct WithFirst<A> {
+    first: Option<String>,
+    rest: A,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for WithFirst<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        match self.first.take() {
+            Some(key) => seed.deserialize(StringDeserializer::new(key)).map(Some),
+            None => self.rest.next_key_seed(seed),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        self.rest.next_value_seed(seed)
     }
 }
 
@@ -82,6 +117,12 @@ impl From<f64> for Property {
     }
 }
 
+impl From<Msmr> for Property {
+    fn from(msmr: Msmr) -> Self {
+        Self::Msmr(msmr)
+    }
+}
+
 impl From<Table> for Property {
     fn from(table: Table) -> Self {
         Self::Table(table)
@@ -103,8 +144,13 @@ impl Property {
         match self {
             Self::Constant(value) => Some(*value),
             Self::Formula(formula) => formula.as_constant(),
-            Self::Table(_) => None,
+            Self::Table(_) | Self::Msmr(_) => None,
         }
+    }
+
+    /// Which property of a multi-species, multi-reaction material it is, if it is one.
+    pub(crate) fn msmr(&self) -> Option<MsmrQuantity> {
+        if let Self::Msmr(msmr) = self { Some(msmr.quantity()) } else { None }
     }
 
     /// Value at one point (x, c_e, c_s, T).
@@ -147,6 +193,13 @@ impl Property {
                     outside += usize::from(table.is_outside(*x));
                 }
             }
+            Self::Msmr(msmr) => {
+                for (index, o) in out.iter_mut().enumerate() {
+                    let point = point(variables, index);
+                    let found = msmr.value_and_slope(point, [0.0; 4]);
+                    *o = found.ok_or(Undefined { index, value: point[0] })?.0;
+                }
+            }
         }
         finite(out)?;
         Ok(outside)
@@ -181,11 +234,23 @@ impl Property {
                     outside += usize::from(table.is_outside(*x));
                 }
             }
+            Self::Msmr(msmr) => {
+                for (index, (o, d)) in out.iter_mut().zip(derivative.iter_mut()).enumerate() {
+                    let point = point(variables, index);
+                    let found = msmr.value_and_slope(point, direction);
+                    (*o, *d) = found.ok_or(Undefined { index, value: point[0] })?;
+                }
+            }
         }
         finite(out)?;
         finite(derivative)?;
         Ok(outside)
     }
+}
+
+/// Point `index` of a batch, in which a slice of length 1 is the same everywhere.
+pub(crate) fn point(variables: [&[f64]; 4], index: usize) -> [f64; 4] {
+    variables.map(|list| *list.get(index).or(list.first()).unwrap_or(&f64::NAN))
 }
 
 fn finite(values: &[f64]) -> Result<(), Undefined> {
@@ -221,7 +286,8 @@ impl Activated {
     }
 }
 
-/// Open-circuit potential against lithium, U(x, T) = U(x, Tref) + (T - Tref) dU/dT(x), volts.
+/// Open-circuit potential against lithium, U(x, T) = U(x, Tref) + (T - Tref) dU/dT(x), volts. A potential of a
+/// multi-species, multi-reaction material depends on temperature itself: there dU/dT enters the reversible heat alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OpenCircuitPotential {
@@ -229,6 +295,13 @@ pub struct OpenCircuitPotential {
     pub at_reference: Property,
     /// dU/dT(x), V/K.
     pub entropic_slope: Property,
+}
+
+impl OpenCircuitPotential {
+    /// T - Tref where the entropic slope is part of the potential, else 0.
+    pub(crate) fn excess(&self, kelvin: f64, reference: f64) -> f64 {
+        if self.at_reference.msmr().is_some() { 0.0 } else { kelvin - reference }
+    }
 }
 
 /// Open-circuit potential where it depends on the direction of the last change of lithium: the branches on

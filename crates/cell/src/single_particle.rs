@@ -113,7 +113,7 @@ fn surface(
     let x = c / e.max_concentration;
     let point = [x, p.electrolyte.initial_concentration, c, kelvin];
     let u = e.open_circuit.at_reference.value(point)?
-        + (kelvin - reference) * e.open_circuit.entropic_slope.value(point)?;
+        + e.open_circuit.excess(kelvin, reference) * e.open_circuit.entropic_slope.value(point)?;
     let j0 = e.exchange_current.at_reference.value(point)?
         * e.exchange_current.arrhenius_factor(kelvin, reference);
     Ok(u + 2.0 * GAS_CONSTANT * kelvin / FARADAY * (j / (2.0 * j0)).asinh())

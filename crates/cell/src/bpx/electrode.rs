@@ -327,7 +327,7 @@ fn mean(a: &Property, b: &Property) -> Option<Property> {
     let text = |p: &Property| match p {
         Property::Constant(value) => Some(format!("{value:?}")),
         Property::Formula(formula) => Some(formula.text().to_owned()),
-        Property::Table(_) => None,
+        Property::Table(_) | Property::Msmr(_) => None,
     };
     if let (Some(a), Some(b)) = (text(a), text(b)) {
         return Formula::parse(&format!("(({a}) + ({b})) / 2")).ok().map(Property::Formula);

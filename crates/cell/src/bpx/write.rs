@@ -118,6 +118,12 @@ impl Writer {
                 let (x, y) = table.points();
                 Some(Node::Object(vec![("x".to_owned(), list(x)), ("y".to_owned(), list(y))]))
             }
+            Property::Msmr(_) => {
+                let message =
+                    "a function of a multi-species, multi-reaction material, which BPX files do not know";
+                self.refuse(path, message, "give a table");
+                None
+            }
         }
     }
 
@@ -217,7 +223,7 @@ impl Writer {
     /// What of a material a BPX file cannot hold.
     fn left_out(&mut self, material: &ActiveMaterial, path: &str) {
         if material.kinetics != Kinetics::ButlerVolmer {
-            let message = "linear kinetics; BPX files mean j = 2 j0 sinh(F eta/2RT)";
+            let message = "other kinetics; BPX files mean j = 2 j0 sinh(F eta/2RT)";
             self.refuse(&format!("{path}/kinetics"), message, "set ButlerVolmer");
         }
         if material.radius_distribution.is_some() {

@@ -20,7 +20,7 @@ mod steps;
 
 use crate::error::CellError;
 use crate::options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
-use crate::parameters::{ActiveMaterial, ParameterSet};
+use crate::parameters::{ActiveMaterial, Kinetics, ParameterSet};
 use crate::protocol::{Control, Limit, Protocol, ProtocolItem, Step};
 use crate::solution::DfnSolution;
 use steps::ClosedRun;
@@ -61,6 +61,9 @@ fn applies(p: &ParameterSet, options: &DfnOptions) -> bool {
     let plain = |material: &ActiveMaterial| {
         material.radius_distribution.is_none()
             && (options.hysteresis == HysteresisLaw::Off || material.hysteresis.is_none())
+            // Other kinetics, and potentials that depend on temperature themselves, are left to the general solver.
+            && material.kinetics != Kinetics::Msmr
+            && material.open_circuit.at_reference.msmr().is_none()
             && material.diffusivity.at_reference.as_constant().is_some()
     };
     options.model == ModelKind::Spm

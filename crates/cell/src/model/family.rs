@@ -3,6 +3,7 @@
 
 use super::hysteresis::HysteresisBlock;
 use super::particle::ParticleBatch;
+use super::reactions::{Interface, Reactions};
 use super::side::{Gains, SideBlock};
 use super::trouble;
 use crate::ageing::SideReactions;
@@ -45,6 +46,10 @@ pub(crate) struct Family {
     /// Particle surface per cell area that belongs to each node.
     pub(crate) surface: Vec<f64>,
     pub(super) kinetics: Kinetics,
+    /// Reactions, where one exchange-current density is not all there is.
+    reactions: Option<Box<Reactions>>,
+    /// Whether the entropic slope is part of the potential.
+    entropic_shift: bool,
     pub(super) potential: Property,
     pub(super) entropic: Property,
     /// Whether the entropic slope enters the equations at every evaluation (thermal model) and not only
@@ -120,6 +125,8 @@ impl Family {
             flux_scale: 1.0 / (FARADAY * radius),
             surface,
             kinetics: p.kinetics,
+            reactions: Reactions::new(p, places).map(Box::new),
+            entropic_shift: p.open_circuit.at_reference.msmr().is_none(),
             potential: p.open_circuit.at_reference.clone(),
             entropic: p.open_circuit.entropic_slope.clone(),
             entropic_always: false,
@@ -260,7 +267,7 @@ impl Family {
             let slope = derivatives.then_some(slope.as_mut_slice());
             self.outside += hysteresis.evaluate(y, variables, inward, workspace, value, slope)?;
         }
-        let excess = temperatures.kelvin - temperatures.reference;
+        let excess = if self.entropic_shift { temperatures.kelvin - temperatures.reference } else { 0.0 };
         if excess == 0.0 && !self.entropic_always {
             return Ok(());
         }
@@ -299,6 +306,9 @@ impl Family {
             c.fill(surface[0]);
             [x.as_slice(), salt, c.as_slice(), kelvin.as_slice()]
         };
+        if let Some(reactions) = &mut self.reactions {
+            reactions.evaluate(variables, inward, factor, derivatives)?;
+        }
         let j0 = &mut self.j0;
         if !derivatives {
             self.outside += exchange.evaluate(variables, workspace, j0)?;
@@ -369,17 +379,26 @@ impl Family {
         Ok(())
     }
 
-    /// Overpotential of current density j and its derivatives with respect to j and j0.
-    pub(super) fn overpotential(&self, j: f64, j0: f64, thermal_voltage: f64) -> (f64, f64, f64) {
-        overpotential(self.kinetics, j, j0, thermal_voltage)
+    /// The interface at `place` at current density j.
+    pub(super) fn interface(&self, place: usize, j: f64, thermal_voltage: f64) -> Interface {
+        if let Some(reactions) = &self.reactions {
+            return reactions.interface(place, j, thermal_voltage);
+        }
+        let (eta, by_flux, by_exchange) = overpotential(self.kinetics, j, self.j0[place], thermal_voltage);
+        Interface {
+            eta,
+            by_flux,
+            by_salt: by_exchange * self.j0_salt[place],
+            by_solid: by_exchange * self.j0_solid[place],
+        }
     }
 
     /// Overpotential at node `k`, averaged with `weights` where the exchange current has places of its own.
     pub(super) fn mean_overpotential(&self, k: usize, j: f64, thermal_voltage: f64, weights: &[f64]) -> f64 {
         if self.spread[0].is_empty() {
-            return self.overpotential(j, self.j0[k], thermal_voltage).0;
+            return self.interface(k, j, thermal_voltage).eta;
         }
-        weights.iter().zip(&self.j0).map(|(w, j0)| w * self.overpotential(j, *j0, thermal_voltage).0).sum()
+        weights.iter().enumerate().map(|(i, w)| w * self.interface(i, j, thermal_voltage).eta).sum()
     }
 
     /// Keeps the derivatives of the kinetic rows at `y`; `weights` as in [`Self::mean_overpotential`].
@@ -387,18 +406,18 @@ impl Family {
         for k in 0..self.count() {
             let j = y[self.flux + k];
             if self.spread[0].is_empty() {
-                let (_, by_flux, by_exchange) = self.overpotential(j, self.j0[k], thermal_voltage);
-                self.row_flux[k] = -by_flux;
-                self.row_salt[k] = -by_exchange * self.j0_salt[k];
-                self.row_surface[k] = -self.voltage_slope[k] - by_exchange * self.j0_solid[k];
+                let found = self.interface(k, j, thermal_voltage);
+                self.row_flux[k] = -found.by_flux;
+                self.row_salt[k] = -found.by_salt;
+                self.row_surface[k] = -self.voltage_slope[k] - found.by_solid;
                 continue;
             }
             (self.row_flux[k], self.row_surface[k]) = (0.0, -self.voltage_slope[k]);
             for (i, weight) in weights.iter().enumerate() {
-                let (_, by_flux, by_exchange) = self.overpotential(j, self.j0[i], thermal_voltage);
-                self.row_flux[k] -= weight * by_flux;
-                self.row_salt[i] = -weight * by_exchange * self.j0_salt[i];
-                self.row_surface[k] -= weight * by_exchange * self.j0_solid[i];
+                let found = self.interface(i, j, thermal_voltage);
+                self.row_flux[k] -= weight * found.by_flux;
+                self.row_salt[i] = -weight * found.by_salt;
+                self.row_surface[k] -= weight * found.by_solid;
             }
         }
         if let Some(hysteresis) = &mut self.hysteresis {
@@ -526,7 +545,8 @@ impl Family {
 /// Overpotential of current density j and its derivatives with respect to j and j0.
 pub(crate) fn overpotential(kinetics: Kinetics, j: f64, j0: f64, thermal_voltage: f64) -> (f64, f64, f64) {
     match kinetics {
-        Kinetics::ButlerVolmer => {
+        // Reactions with other transfer coefficients than 1/2 do not come here.
+        Kinetics::ButlerVolmer | Kinetics::Msmr => {
             let root = (j * j + 4.0 * j0 * j0).sqrt();
             let scale = 2.0 * thermal_voltage;
             (scale * inverse_hyperbolic_sine(j / (2.0 * j0)), scale / root, -scale * j / (j0 * root))

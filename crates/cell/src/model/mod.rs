@@ -20,6 +20,7 @@ mod initial;
 mod linear;
 pub(crate) mod particle;
 mod porous;
+mod reactions;
 mod residual;
 pub(crate) mod side;
 mod tangent;

@@ -164,7 +164,7 @@ impl CellModel {
                     out[l.salt + node] -= charge;
                     out[l.ionic + node] -= charge;
                     out[position] += charge;
-                    let (eta, _, _) = family.overpotential(j, family.j0[k], thermal_voltage);
+                    let eta = family.interface(k, j, thermal_voltage).eta;
                     let psi = y[position] - y[l.ionic + node];
                     let film = family.side_rows((y, slope), k, psi, kelvin, out);
                     out[family.flux + k] = psi - family.voltage[k] - eta - film;

@@ -3,6 +3,7 @@
 use super::{CellModel, ControlRow};
 use crate::ageing::{AgeingOptions, PlatingLaw, SeiLaw};
 use crate::mesh::{ElectrodeMeshOptions, MeshOptions, ParticleMeshOptions};
+use crate::msmr::{Msmr, MsmrSpecies};
 use crate::options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};
 use crate::parameters::{Kinetics, LithiumMetal, NegativeElectrode, ParameterSet, RadiusDistribution};
 use crate::property::{Activated, Hysteresis, Property};
@@ -73,6 +74,31 @@ fn with_branches(p: &ParameterSet) -> ParameterSet {
             decay_constant: Some(15.0 + index as f64),
             initial_state: Some(0.3),
         }));
+    }
+    p
+}
+
+/// The same with reactions of several transfer coefficients in all materials.
+fn with_reactions(p: &ParameterSet) -> ParameterSet {
+    let site = |standard_potential_v, fraction, ideality, transfer_coefficient| MsmrSpecies {
+        standard_potential_v,
+        fraction,
+        ideality,
+        transfer_coefficient,
+        exchange_current_a_per_m2: 3.0 + ideality,
+    };
+    let mut p = p.clone();
+    let negative = p.negative.porous_mut().into_iter().flat_map(crate::parameters::Electrode::materials_mut);
+    let negative = negative.map(|material| (material, 0.1));
+    let positive = p.positive.materials_mut().map(|material| (material, 3.8));
+    for (material, u) in negative.chain(positive) {
+        let sites =
+            vec![site(u, 0.4, 1.5, 0.3), site(u + 0.1, 0.35, 2.5, 0.6), site(u + 0.25, 0.25, 4.0, 1.0)];
+        material.open_circuit.at_reference = Msmr::potential(sites.clone()).unwrap().into();
+        material.open_circuit.entropic_slope = Msmr::entropic_slope(sites.clone()).unwrap().into();
+        material.diffusivity.at_reference = Msmr::diffusivity(sites.clone(), 3e-14).unwrap().into();
+        material.exchange_current.at_reference = Msmr::exchange_current(sites, 900.0).unwrap().into();
+        material.kinetics = Kinetics::Msmr;
     }
     p
 }
@@ -268,12 +294,12 @@ proptest! {
         control in 0_usize..4,
         linear in any::<bool>(),
         index in 0_usize..9,
-        law in 0_usize..3,
+        law in 0_usize..4,
     ) {
         let p = nonlinear_cell(if linear { Kinetics::Linear } else { Kinetics::ButlerVolmer });
         let (p, kind) = variant(&p, index);
-        let hysteresis = [HysteresisLaw::Off, HysteresisLaw::CurrentSigmoid, HysteresisLaw::OneState][law];
-        let p = if law == 0 { p } else { with_branches(&p) };
+        let hysteresis = [HysteresisLaw::Off, HysteresisLaw::CurrentSigmoid, HysteresisLaw::OneState, HysteresisLaw::Off][law];
+        let p = match law { 0 => p, 3 => with_reactions(&p), _ => with_branches(&p) };
         let options = DfnOptions { model: kind, hysteresis, ..options(order, Thermal::Isothermal) };
         let mut model = CellModel::new(&p, &options).unwrap();
         let (mut y, slope) = disturbed_state(&mut model, &p, current, &noise);

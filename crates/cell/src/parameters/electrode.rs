@@ -1,9 +1,10 @@
 //! Electrodes and their active materials.
 
 use super::ageing::{MechanicsParameters, PlatingParameters, SeiParameters};
-use super::checks::{Of, activated, fraction, positive, within};
+use super::checks::{Of, activated, fraction, positive, refuse, within};
 use crate::error::CellError;
-use crate::property::{Activated, Hysteresis, OpenCircuitPotential};
+use crate::msmr::MsmrQuantity;
+use crate::property::{Activated, Hysteresis, OpenCircuitPotential, Property};
 use crate::solver::quadrature::gauss_hermite;
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,9 @@ pub enum Kinetics {
     ButlerVolmer,
     /// j = j0 F eta / (R T), its small-overpotential limit.
     Linear,
+    /// j = sum_i j0_i (exp((1 - a_i) F eta/RT) - exp(-a_i F eta/RT)) over the reactions of the exchange-current density,
+    /// which must be one of a multi-species, multi-reaction material ([`crate::Msmr`]).
+    Msmr,
 }
 
 /// One active material: particles of one kind.
@@ -185,6 +189,48 @@ impl ActiveMaterial {
         self.initial_concentration / self.max_concentration
     }
 
+    /// Functions of multi-species, multi-reaction materials stand where they belong.
+    fn validate_msmr(&self, which: &str) -> Result<(), CellError> {
+        let mut branches = Vec::new();
+        if let Some(hysteresis) = &self.hysteresis {
+            branches = vec![
+                ("branch of lithiation", &hysteresis.lithiation, MsmrQuantity::Potential),
+                ("branch of delithiation", &hysteresis.delithiation, MsmrQuantity::Potential),
+            ];
+        }
+        let own = [
+            ("open-circuit potential", &self.open_circuit.at_reference, MsmrQuantity::Potential),
+            ("entropic slope", &self.open_circuit.entropic_slope, MsmrQuantity::EntropicSlope),
+            ("diffusivity", &self.diffusivity.at_reference, MsmrQuantity::Diffusivity),
+            ("exchange-current density", &self.exchange_current.at_reference, MsmrQuantity::ExchangeCurrent),
+        ];
+        for (what, property, wanted) in own.into_iter().chain(branches) {
+            if let Some(found) = property.msmr().filter(|found| *found != wanted) {
+                return Err(refuse(
+                    Of(which, what, ""),
+                    f64::NAN,
+                    format!("is the MSMR quantity {found:?}; it must be {wanted:?}"),
+                ));
+            }
+        }
+        let skewed = match &self.exchange_current.at_reference {
+            Property::Msmr(reactions) => reactions.species().iter().find(|s| s.transfer_coefficient != 0.5),
+            _ if self.kinetics == Kinetics::Msmr => {
+                let requirement = "must be one of an MSMR material, for the kinetics are Msmr".to_owned();
+                return Err(refuse(Of(which, "exchange-current density", ""), f64::NAN, requirement));
+            }
+            _ => None,
+        };
+        match skewed {
+            Some(species) if self.kinetics != Kinetics::Msmr => Err(refuse(
+                Of(which, "transfer coefficient", ""),
+                species.transfer_coefficient,
+                "is not 1/2: the kinetics must be Msmr".to_owned(),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     fn validate(&self, which: &str) -> Result<(), CellError> {
         let name = |quantity| Of(which, "", quantity);
         fraction(name("active material fraction"), self.fraction)?;
@@ -194,6 +240,7 @@ impl ActiveMaterial {
         within(name("initial stoichiometry"), self.initial_stoichiometry(), 0.0, 1.0)?;
         activated(name("diffusivity"), &self.diffusivity)?;
         activated(name("exchange-current density"), &self.exchange_current)?;
+        self.validate_msmr(which)?;
         if let Some(value) = self.open_circuit.entropic_slope.as_constant() {
             within(name("entropic slope [V/K]"), value, -1.0, 1.0)?;
         }

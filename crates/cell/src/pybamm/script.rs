@@ -172,6 +172,12 @@ impl Script {
                 }
             }
             Property::Table(table) => Some(self.table(identifier, table, call)),
+            Property::Msmr(_) => {
+                let message =
+                    format!("{identifier} is a function of a multi-species, multi-reaction material");
+                self.refuse("", message, "give a table");
+                None
+            }
         }
     }
 
