@@ -1,6 +1,6 @@
-//! Impedance: the exact response of a model to a small sinusoidal current.
+//! Impedance: the response of a model to a small sinusoidal current.
 //!
-//! At rest all coefficients are uniform in each layer, and the response is known in closed form at every
+//! In any state the equations are linearised and resolved on a mesh made for the frequency ([`state`]). At rest all coefficients are uniform in each layer, and the response is known in closed form at every
 //! frequency ([`rest`]): particles by their analytic admittance, the porous electrodes by the exponentials
 //! of two coupled modes, so that no mesh enters.
 //!
@@ -47,7 +47,22 @@ pub struct Spectrum {
     pub z_imag_ohm: Vec<f64>,
     /// What it is made of; the parts add up to the whole.
     pub contributions: Vec<Contribution>,
-    /// The same by processes.
+    /// The same by processes: the drop that each causes, weighted by the share of the current that goes through it.
+    /// With changes at unit cell current, i_s and i_e of the currents in solid and electrolyte (A/m2), j of a
+    /// particle's per surface, psi of phi_s - phi_e, eta the overpotential and a the surface per volume:
+    ///
+    /// - charge transfer: int a j (d eta/dj) j dx;
+    /// - solid diffusion: int a j (dU/dc_s + d eta/dc_s) dc_s dx;
+    /// - double layer: int a s C psi psi dx;
+    /// - electrolyte conduction: int i_e i_e/kappa dx;
+    /// - salt concentration: int i_e (-d phi_e/dx - i_e/kappa) dx + int a j (d eta/dc_e) dc_e dx;
+    /// - solid conduction: int i_s i_s/sigma dx;
+    /// - contact resistance.
+    ///
+    /// Products are those of complex numbers, without conjugates. Since currents are conserved, int i_s phi_s' and
+    /// int i_e phi_e' are by parts the interfacial currents times the potentials, so that all add up to Z
+    /// (B. D. H. Tellegen, Philips Res. Rep. 7 (1952) 259). In the single-particle models the conductors have the
+    /// resistances of a uniform reaction.
     #[serde(default)]
     pub processes: Vec<Contribution>,
 }
