@@ -138,3 +138,40 @@ fn a_run_that_cannot_go_on_gives_what_it_has() {
     assert!((solution.end_capacity_ah / (5.0 * solution.end_time_s / 3600.0) - 1.0).abs() < 1e-9);
     assert_eq!(solution.end_reason, scalade_cell::EndReason::Failure);
 }
+
+/// From the first second on, against a run that is a hundred times as accurate.
+#[test]
+fn errors_of_bundled_sets_are_inside_the_estimate() {
+    let times: Vec<f64> = [1.0, 2.0, 3.0, 5.0, 10.0, 20.0, 30.0]
+        .into_iter()
+        .chain((1..60).map(|i| 60.0 * f64::from(i)))
+        .collect();
+    for name in ["Marquis2019", "Chen2020", "Prada2013", "Ai2020", "Mohtat2020", "Ecker2015", "Xu2019"] {
+        let p = ParameterSet::bundled(name).unwrap().started_at_state_of_charge(1.0).unwrap();
+        let protocol = Protocol::discharge(1.0, p.lower_voltage_v);
+        let run = solve_to_tolerance(&p, &protocol, &DfnOptions::default(), &times, 1e-4).unwrap();
+        let fine = solve(&p, &protocol, &DfnOptions::for_tolerance(1e-6).unwrap(), &times).unwrap();
+        let pairs = run.outcome.solution.voltage_v.iter().zip(&fine.voltage_v);
+        let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+        let estimate = run.voltage_error_v.unwrap();
+        assert!(error <= estimate && estimate <= 1e-4, "{name}: {error:e}, estimate {estimate:e}");
+    }
+}
+
+/// A profile of 600 s with a sample a second, whose time steps its samples dictate.
+#[test]
+fn errors_along_a_trace_are_inside_the_estimate() {
+    let p = ParameterSet::chen2020().unwrap().started_at_state_of_charge(0.7).unwrap();
+    let times: Vec<f64> = (0..=600).map(f64::from).collect();
+    let values = times.iter().map(|t| 3.0 + 4.0 * (0.1 * t).sin() + 2.0 * (0.73 * t).sin()).collect();
+    let trace =
+        DriveCycle::new("profile", DriveQuantity::Current, times.clone(), values, Hold::Linear).unwrap();
+    let step = Step::lasting(Control::Profile { cycle: Arc::new(trace), factor: 1.0 }, 600.0);
+    let protocol = Protocol::sequence(vec![step]);
+    let run = solve_to_tolerance(&p, &protocol, &DfnOptions::default(), &times[2..], 1e-4).unwrap();
+    let fine = solve(&p, &protocol, &DfnOptions::for_tolerance(1e-6).unwrap(), &times[2..]).unwrap();
+    let pairs = run.outcome.solution.voltage_v.iter().zip(&fine.voltage_v);
+    let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let estimate = run.voltage_error_v.unwrap();
+    assert!(error <= estimate, "{error:e}, estimate {estimate:e}");
+}
