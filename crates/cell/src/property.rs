@@ -196,8 +196,7 @@ impl Property {
             Self::Msmr(msmr) => {
                 for (index, o) in out.iter_mut().enumerate() {
                     let point = point(variables, index);
-                    let found = msmr.value_and_slope(point, [0.0; 4]);
-                    *o = found.ok_or(Undefined { index, value: point[0] })?.0;
+                    *o = msmr.value(point).ok_or(Undefined { index, value: point[0] })?;
                 }
             }
         }
@@ -326,7 +325,7 @@ pub struct Hysteresis {
 impl Hysteresis {
     pub(crate) fn validate(&self, which: &str) -> Result<(), CellError> {
         let checks = [
-            ("hysteresis decay constant", self.decay_constant, 0.0, f64::MAX),
+            ("hysteresis decay constant", self.decay_constant, 0.0, 1e9),
             ("initial hysteresis state", self.initial_state, -1.0, 1.0),
         ];
         for (name, value, low, high) in checks {
