@@ -24,7 +24,7 @@ pub enum CellError {
         message: String,
     },
     /// A parameter is missing, not finite or outside its physical range.
-    #[error("parameter '{name}' = {value}: {requirement}")]
+    #[error("parameter '{name}'{}: {requirement}", value_of(*value))]
     Parameter {
         /// Name with unit.
         name: String,
@@ -129,6 +129,11 @@ pub enum CellError {
 
 fn caret(column: usize) -> String {
     format!("{}^", " ".repeat(column.saturating_sub(1).min(200)))
+}
+
+/// A value that was found; nothing where there is none.
+fn value_of(value: f64) -> String {
+    if value.is_nan() { String::new() } else { format!(" = {value}") }
 }
 
 fn line_of(line: usize) -> String {

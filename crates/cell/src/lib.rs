@@ -26,6 +26,7 @@ mod bpx;
 mod closed_form;
 mod error;
 mod expression;
+mod gradient;
 mod impedance;
 mod mesh;
 mod model;
@@ -39,6 +40,7 @@ mod run;
 mod single_particle;
 mod solution;
 mod solver;
+mod spelling;
 mod store;
 mod table;
 
@@ -52,7 +54,13 @@ pub use bpx::{
 };
 pub use error::CellError;
 pub use expression::{Condition, Formula, FormulaWorkspace};
-pub use impedance::{Contribution, Spectrum, impedance_at_rest, sphere_impedance};
+pub use gradient::{
+    Gradient, LossSlope, Parameter, Sensitivities, StepSensitivity, solve_with_gradient,
+    solve_with_sensitivities,
+};
+pub use impedance::{
+    CellState, Contribution, Spectrum, StateSpectrum, impedance_after, impedance_at_rest, sphere_impedance,
+};
 pub use mesh::{ElectrodeMeshOptions, Grading, MeshOptions, ParticleMeshOptions};
 pub use msmr::{Msmr, MsmrQuantity, MsmrSpecies};
 pub use options::{DfnOptions, HysteresisLaw, ModelKind, Thermal};

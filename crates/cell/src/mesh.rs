@@ -179,24 +179,51 @@ impl LineMesh {
 
     /// `counts` elements of polynomial degree `p` in layers of given `thickness`; a layer may be absent.
     pub(crate) fn new(p: usize, counts: [usize; 3], thickness: [f64; 3]) -> Self {
+        let left = [0.0, thickness[0], thickness[0] + thickness[1]];
+        let width = |layer: usize| thickness[layer] / counts[layer].max(1) as f64;
+        Self::build(
+            p,
+            counts,
+            |layer, _| width(layer),
+            |layer, e, point| left[layer] + width(layer) * (e as f64 + 0.5 * (1.0 + point)),
+        )
+    }
+
+    /// Elements of polynomial degree `p` between the ends `edges` in each layer, m from the negative collector; no
+    /// ends where a layer is absent.
+    pub(crate) fn between(p: usize, edges: &[Vec<f64>; 3]) -> Self {
+        Self::build(
+            p,
+            [0, 1, 2].map(|layer| edges[layer].len().saturating_sub(1)),
+            |layer, e| edges[layer][e + 1] - edges[layer][e],
+            |layer, e, point| {
+                let (low, high) = (edges[layer][e], edges[layer][e + 1]);
+                0.5 * (low * (1.0 - point) + high * (1.0 + point))
+            },
+        )
+    }
+
+    fn build(
+        p: usize,
+        counts: [usize; 3],
+        width: impl Fn(usize, usize) -> f64,
+        position: impl Fn(usize, usize, f64) -> f64,
+    ) -> Self {
         let rule = LINE_RULES.with_borrow_mut(|store| store.get(p, || LineRule::new(p)));
         let LineRule { points, weights, derivative } = &*rule;
         let total: usize = counts.iter().sum::<usize>() * p + 1;
         let mut nodes = vec![0.0; total];
         let mut layer_weights = [vec![0.0; total], vec![0.0; total], vec![0.0; total]];
         let mut elements = Vec::new();
-        let mut left = 0.0;
         for layer in 0..3 {
-            let width = thickness[layer] / counts[layer].max(1) as f64;
             for e in 0..counts[layer] {
-                let start = elements.len() * p;
+                let (start, width) = (elements.len() * p, width(layer, e));
                 for (i, point) in points.iter().enumerate() {
-                    nodes[start + i] = left + width * (e as f64 + 0.5 * (1.0 + point));
+                    nodes[start + i] = position(layer, e, *point);
                     layer_weights[layer][start + i] += 0.5 * width * weights[i];
                 }
                 elements.push(Element { start, scale: 2.0 / width, layer });
             }
-            left += thickness[layer];
         }
         Self {
             order: p,
@@ -218,6 +245,8 @@ impl LineMesh {
 pub(crate) struct ParticleElement {
     pub(crate) start: usize,
     pub(crate) size: usize,
+    /// s at its nodes.
+    pub(crate) nodes: Vec<f64>,
     /// Row-major d l_j / ds at its nodes.
     pub(crate) derivative: Vec<f64>,
     /// 4 s w at its nodes: the flux form is sum_q (4 s w)_q D_q (dc/ds)_q (dl_i/ds)_q.
@@ -273,6 +302,7 @@ impl ParticleMesh {
                 size: p + 1,
                 derivative: differentiation_matrix(&nodes),
                 flux_weights,
+                nodes,
             });
         }
         let mut stiffness = vec![0.0; total * total];

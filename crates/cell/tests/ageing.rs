@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use scalade_cell::{
-    AgeingOptions, Control, DfnOptions, DfnSolution, ModelKind, ParameterSet, PlatingLaw, Protocol, SeiLaw,
-    Step, Thermal, solve,
+    AgeingOptions, Control, DfnOptions, DfnSolution, ModelKind, ParameterSet, PlatingLaw, Property, Protocol,
+    SeiLaw, Step, Thermal, solve,
 };
 
 fn sei(law: SeiLaw) -> AgeingOptions {
@@ -166,4 +166,18 @@ fn missing_ageing_data_are_named() {
     }
     let half = ParameterSet::bundled("Xu2019").unwrap();
     assert!(solve(&half, &rest, &with(sei(SeiLaw::SolventDiffusion)), &[]).is_err());
+}
+
+#[test]
+fn a_cracking_rate_that_is_no_number_is_refused() {
+    let mut cell = ParameterSet::bundled("OKane2022").unwrap();
+    let options = DfnOptions {
+        ageing: AgeingOptions { cracking: true, ..AgeingOptions::default() },
+        ..DfnOptions::default()
+    };
+    let material = &mut cell.negative.porous_mut().unwrap().material;
+    material.mechanics.as_mut().unwrap().cracking_rate.at_reference =
+        Property::formula("1e-20 * (1 + x)").unwrap();
+    let error = solve(&cell, &Protocol::discharge(1.0, 3.0), &options, &[]).unwrap_err().to_string();
+    assert!(error.contains("cracking rate': must be a number"), "{error}");
 }

@@ -84,6 +84,9 @@ pub struct Run {
     /// Write voltage and current to this CSV table as they are computed, instead of keeping them for the document.
     #[arg(long)]
     pub stream: Option<PathBuf>,
+    /// Also give the derivatives with respect to ln p of these parameters, joined by commas: paths of the native parameter format such as positive.material.diffusivity,electrolyte.conductivity.
+    #[arg(long)]
+    pub sensitivities: Option<String>,
     /// Also balance the free energy of the particles (heat of mixing); takes time.
     #[arg(long)]
     pub audit: bool,
@@ -122,6 +125,7 @@ impl Run {
             audit: self.audit,
             checkpoint: self.checkpoint,
             stream: self.stream,
+            sensitivities: self.sensitivities,
         }
     }
 }
@@ -129,13 +133,16 @@ impl Run {
 /// What an impedance is asked of.
 #[derive(Debug, Subcommand)]
 pub enum Impedance {
-    /// Impedance of a rested cell, exact at every frequency.
+    /// Impedance of a cell at rest, exact at every frequency, or in the state at the end of a protocol.
     Cell {
         #[command(flatten)]
         source: Source,
         /// Frequencies, Hz: a logarithmic range from:to:count or a list such as 1,10,100.
         #[arg(long, default_value = "1e-4:1e4:60", allow_hyphen_values = true)]
         frequencies: String,
+        /// Protocol that comes first, from the state of --soc on: sentences such as "Discharge at 1C for 20 minutes", or a file of them. The impedance is that at its end, under the current that flows then [default: at rest].
+        #[arg(long)]
+        after: Option<String>,
         #[command(flatten)]
         common: Common,
     },
@@ -150,7 +157,7 @@ impl Impedance {
 
     /// The same for the facade.
     pub fn request(self) -> ImpedanceRequest {
-        let Self::Cell { source, frequencies, .. } = self;
-        ImpedanceRequest { source: source.request(), frequencies }
+        let Self::Cell { source, frequencies, after, .. } = self;
+        ImpedanceRequest { source: source.request(), frequencies, after }
     }
 }

@@ -602,6 +602,48 @@ fn long_runs_go_to_disk() {
     refused(&[&["cell"], &points[..]].concat(), &["--points", "--stream"]);
 }
 
+/// `--after`: a protocol, then the impedance at its end.
+#[test]
+fn impedance_after_a_protocol() {
+    let list = ["--parameters", "chen2020", "--frequencies", "0.01,1,100,1e4"];
+    let rested = impedance(&list);
+    let keys = |document: &Value| document.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert!(!keys(&rested).contains(&"state".to_owned()));
+    let after = |text: &str| impedance(&[&list[..], &["--after", text]].concat());
+    let mut same = after("Rest for 10 s");
+    for key in ["frequency_Hz", "z_real_ohm", "z_imag_ohm"] {
+        for (a, b) in numbers(&rested[key]).iter().zip(numbers(&same[key])) {
+            assert!((a - b).abs() < 1e-6 * a.abs(), "{key} {a} {b}");
+        }
+    }
+    assert_eq!(same["state"].take()["current_A"], json!(0.0));
+    let working = after("Discharge at 1C for 20 minutes");
+    assert_eq!(numbers(&working["z_real_ohm"]).len(), 4);
+    let state = &working["state"];
+    assert!((number(state, "/current_A") - 5.0).abs() < 1e-9 && number(state, "/time_s") == 1200.0);
+    assert!((number(state, "/voltage_V") - 3.6616).abs() < 1e-3);
+    assert!(number(&working, "/error_estimate") < 1e-4);
+    // Charge transfer gets easier under current (j is twice j0 and more only near the separator).
+    let (z, rest) = (numbers(&working["z_real_ohm"]), numbers(&rested["z_real_ohm"]));
+    assert!((z[0] / rest[0] - 1.0).abs() > 0.02, "{z:?} {rest:?}");
+    let total = |part: &str| -> f64 {
+        working[part].as_array().unwrap().iter().map(|c| numbers(&c["z_real_ohm"])[1]).sum()
+    };
+    assert!((total("processes") - z[1]).abs() < 1e-12 && (total("contributions") - z[1]).abs() < 1e-12);
+
+    let folder = Folder::new();
+    std::fs::write(folder.path("first.txt"), "Discharge at 1C for 20 minutes\n").unwrap();
+    let file = after(&folder.path("first.txt"));
+    assert_eq!(file["z_real_ohm"], working["z_real_ohm"]);
+    for (text, words) in [
+        ("", &["--after", "is empty"][..]),
+        ("Discharge at 1 parsec", &["line 1"]),
+        ("no_such_file.txt", &["no file"]),
+    ] {
+        refused(&[&["eis", "cell"], &list[..], &["--after", text]].concat(), words);
+    }
+}
+
 /// Every command of the guide, as it stands, in a folder that has `data` and `examples` of the repository.
 #[cfg(unix)]
 #[test]
@@ -636,4 +678,33 @@ fn commands_of_the_guide_run() {
         }
     }
     assert!(run >= 15, "{run}");
+}
+
+#[test]
+fn derivatives_stand_beside_the_curve() {
+    let found = cell(&[
+        "--parameters",
+        "marquis2019",
+        "--times",
+        "300 s,1200 s",
+        "--sensitivities",
+        "positive.material.diffusivity, electrolyte.diffusivity",
+    ]);
+    let by_diffusivity = numbers(&found["sensitivities"]["voltage_V"]["positive.material.diffusivity"]);
+    for (found, wanted) in by_diffusivity.iter().zip([6.7503e-3, 2.6380e-3]) {
+        assert!((found / wanted - 1.0).abs() < 5e-4, "{found} {wanted}");
+    }
+    let end = &found["sensitivities"]["protocol_steps"][0]["end_time_s"]["electrolyte.diffusivity"];
+    assert!(end.as_f64().unwrap() > 0.0);
+    for (names, reason) in [
+        ("positive.material.difusivity", "did you mean 'diffusivity'"),
+        ("", "names no parameter"),
+        ("electrode_area_m2,electrode_area_m2", "named twice"),
+        ("contact_resistance_ohm", "relative change"),
+    ] {
+        refused(&["cell", "--parameters", "marquis2019", "--sensitivities", names], &[reason]);
+    }
+    let streamed =
+        ["cell", "--parameters", "marquis2019", "--stream", "x.csv", "--sensitivities", "electrode_area_m2"];
+    refused(&streamed, &["--stream"]);
 }

@@ -5,11 +5,13 @@ use crate::error::ScaladeError;
 use crate::orderings::read_text;
 use crate::rungs::quantity;
 use crate::rungs_cell_follow::Follower;
+use crate::rungs_cell_sensitivity;
 use crate::runner::Failure;
 use scalade_cell::{
     ActiveMaterial, AgeingOptions, BpxDocument, CellDocument, CellError, Control, CsvOptions, DfnOptions,
     DfnSolution, DriveCycle, DriveRequest, EndReason, Hold, Hysteresis, HysteresisLaw, MeshOptions,
-    ModelKind, Outcome, ParameterSet, PlatingLaw, Protocol, ProtocolItem, SeiLaw, Step, Thermal,
+    ModelKind, Outcome, ParameterSet, ParticleMeshOptions, PlatingLaw, Protocol, ProtocolItem, SeiLaw, Step,
+    Thermal,
 };
 use scalade_units::dimension;
 use serde_json::{Value, json};
@@ -87,6 +89,8 @@ pub struct CellRequest {
     pub checkpoint: Option<PathBuf>,
     /// Table to which records go as they are made.
     pub stream: Option<PathBuf>,
+    /// Paths of parameters with respect to which the run is differentiated, joined by commas.
+    pub sensitivities: Option<String>,
 }
 
 /// The cell with its name and model.
@@ -286,7 +290,7 @@ fn protocol_of(
                 "--until belongs to --rate and --current; a protocol says itself when its steps end";
             return Err(ScaladeError::input(message));
         }
-        return Ok((read_protocol(text, request)?, None));
+        return Ok((read_protocol("--protocol", text, request)?, None));
     }
     let rate = match (&request.rate, &request.current) {
         (_, Some(text)) => quantity("current", text, dimension::CURRENT)? / set.nominal_capacity_ah,
@@ -308,7 +312,7 @@ fn protocol_of(
 }
 
 /// Sentences on the command line, or those of a file; traces are looked for beside the file.
-fn read_protocol(text: &str, request: &ProtocolRequest) -> Result<Protocol, ScaladeError> {
+fn read_protocol(option: &str, text: &str, request: &ProtocolRequest) -> Result<Protocol, ScaladeError> {
     let path = Path::new(text);
     let looks_like_file = text.len() < 4000 && !text.contains('\n') && path.is_file();
     let (sentences, folder) = if looks_like_file {
@@ -328,8 +332,9 @@ fn read_protocol(text: &str, request: &ProtocolRequest) -> Result<Protocol, Scal
         DriveCycle::from_csv(&table, &wanted.name, &options)
     };
     if sentences.trim().is_empty() {
-        let message = "--protocol: is empty; write sentences such as \"Discharge at 1C until 2.5 V; Rest for 1 h\", or name a file of them";
-        return Err(ScaladeError::input(message));
+        return Err(ScaladeError::input(format!(
+            "{option}: is empty; write sentences such as \"Discharge at 1C until 2.5 V; Rest for 1 h\", or name a file of them"
+        )));
     }
     let mut protocol = Protocol::parse(&sentences, &mut resolve).map_err(|error| {
         let place = if looks_like_file { format!("{}: ", path.display()) } else { String::new() };
@@ -390,6 +395,7 @@ struct Solved {
     end_time_error_s: Option<f64>,
     compared_steps: usize,
     not_reached: bool,
+    options: DfnOptions,
 }
 
 fn solve(
@@ -430,6 +436,7 @@ fn solve(
             end_time_error_s: None,
             compared_steps: 0,
             not_reached: false,
+            options,
         });
     }
     let run = if request.checkpoint.is_some() || request.stream.is_some() {
@@ -446,6 +453,7 @@ fn solve(
         end_time_error_s: run.end_time_error_s,
         compared_steps: run.compared_steps,
         not_reached: run.not_reached,
+        options: run.options,
     })
 }
 
@@ -486,11 +494,23 @@ pub fn cell(request: &CellRequest, cancel: &AtomicBool) -> Result<Value, Failure
     let (set, model) = cell_of(&request.source)?;
     let (protocol, rate) = protocol_of(&request.protocol, &set)?;
     let times = read_times(&request.times)?;
+    let parameters = match &request.sensitivities {
+        None => None,
+        Some(_) if request.checkpoint.is_some() || request.stream.is_some() => {
+            let message = "--sensitivities belong to runs that are kept as a whole; leave out --checkpoint and --stream";
+            return Err(ScaladeError::input(message).into());
+        }
+        Some(text) => Some(rungs_cell_sensitivity::read_parameters(text, &set)?),
+    };
     let solved = solve(request, &set, model, &protocol, &times, cancel)?;
     let mut document = document(request, &set, model, &times, &solved);
     if let (Some(rate), Some(map)) = (rate, document.as_object_mut()) {
         map.insert("rate_C".into(), json!(rate));
         map.insert("current_A".into(), json!(set.current_of_rate(rate)));
+    }
+    if let (Some(parameters), Some(map)) = (parameters, document.as_object_mut()) {
+        let found = rungs_cell_sensitivity::document(&set, &protocol, &solved.options, &times, &parameters)?;
+        map.insert("sensitivities".into(), found);
     }
     match &solved.outcome.failure {
         None => Ok(document),
@@ -675,6 +695,8 @@ pub struct ImpedanceRequest {
     pub source: CellSourceRequest,
     /// A logarithmic range from:to:count, or a list, Hz.
     pub frequencies: String,
+    /// Sentences, or a file of them, at whose end the impedance is taken; at rest without.
+    pub after: Option<String>,
 }
 
 /// Frequencies of a range such as 1e-4:1e4:60, or of a list.
@@ -705,17 +727,30 @@ fn read_frequencies(text: &str) -> Result<Vec<f64>, ScaladeError> {
     Ok(list)
 }
 
-/// `eis cell`: impedance of a rested cell.
+/// `eis cell`: impedance of a cell at rest, or at the end of a protocol.
 ///
 /// # Errors
-/// Input that is not acceptable.
+/// Input that is not acceptable, and a protocol whose end is not reached.
 pub fn impedance(request: &ImpedanceRequest) -> Result<Value, ScaladeError> {
     let frequencies = read_frequencies(&request.frequencies)?;
     let (set, model) = cell_of(&request.source)?;
+    let after = request
+        .after
+        .as_deref()
+        .map(|text| read_protocol("--after", text, &ProtocolRequest::default()))
+        .transpose()?;
     let start = scalade_numerics::cpu_seconds();
-    let spectrum = scalade_cell::impedance_at_rest(&set, model, &frequencies)?;
+    let (spectrum, found) = match &after {
+        None => (scalade_cell::impedance_at_rest(&set, model, &frequencies)?, None),
+        Some(protocol) => {
+            let options = DfnOptions { model, mesh: state_mesh(), rtol: 1e-6, ..DfnOptions::default() };
+            let found = scalade_cell::impedance_after(&set, protocol, &options, &frequencies)
+                .map_err(|error| ScaladeError::input(format!("--after: {error}")))?;
+            (found.spectrum, Some((found.state, found.error_estimate)))
+        }
+    };
     let seconds = scalade_numerics::cpu_seconds() - start;
-    Ok(json!({
+    let mut document = json!({
         "parameters": set.name,
         "model": model,
         "start": start_of(&set),
@@ -723,8 +758,36 @@ pub fn impedance(request: &ImpedanceRequest) -> Result<Value, ScaladeError> {
         "z_real_ohm": spectrum.z_real_ohm,
         "z_imag_ohm": spectrum.z_imag_ohm,
         "contributions": spectrum.contributions,
+        "processes": spectrum.processes,
         "cpu_time_s": seconds,
-    }))
+    });
+    if let (Some((state, error)), Some(map)) = (found, document.as_object_mut()) {
+        map.insert("error_estimate".into(), json!(error));
+        map.insert(
+            "state".into(),
+            json!({
+                "time_s": state.time_s,
+                "end_reason": state.end_reason,
+                "voltage_V": state.voltage_v,
+                "current_A": state.current_a,
+                "temperature_K": state.temperature_k,
+                "negative_lithium_content": state.negative_stoichiometry,
+                "positive_lithium_content": state.positive_stoichiometry,
+                "negative_surface_content": state.negative_surface_stoichiometry,
+                "positive_surface_content": state.positive_surface_stoichiometry,
+            }),
+        );
+    }
+    Ok(document)
+}
+
+/// A mesh on which the state of a working cell is known about as well as its response.
+fn state_mesh() -> MeshOptions {
+    let mut mesh = MeshOptions { order: 6, ..MeshOptions::default() };
+    for electrode in [&mut mesh.negative, &mut mesh.positive] {
+        electrode.particle = ParticleMeshOptions::graded(3, 8);
+    }
+    mesh
 }
 
 #[cfg(test)]

@@ -128,6 +128,13 @@ impl SideReactions {
         }
         if options.cracking {
             let cracks = side.mechanics.as_ref().ok_or_else(|| missing(material, "the mechanics data"))?;
+            if cracks.cracking_rate.at_reference.as_constant().is_none() {
+                return Err(CellError::Parameter {
+                    name: format!("{}: cracking rate", material.name),
+                    value: f64::NAN,
+                    requirement: "must be a number (with an activation energy): a table or formula has no state to be taken at".to_owned(),
+                });
+            }
             let length = cracks.initial_crack_length_m;
             side.add(SideUnknown::CrackLength, length, length);
         }
@@ -319,7 +326,6 @@ impl SideReactions {
         }
         let length = self.current(SideUnknown::CrackLength, values);
         let intensity = stress * cracks.paris_b * (length * std::f64::consts::PI).sqrt();
-        // The rate of a table or formula in x would have no state to be taken at: it is a constant.
         let rate = cracks.cracking_rate.at_reference.as_constant().unwrap_or(f64::NAN)
             * cracks.cracking_rate.arrhenius_factor(local.kelvin, self.reference_kelvin);
         intensity.power(cracks.paris_m) * (rate / 3600.0)

@@ -15,7 +15,6 @@ mod plausible;
 mod read;
 mod schema;
 mod section;
-mod spelling;
 mod tree;
 mod write;
 

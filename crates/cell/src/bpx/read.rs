@@ -5,13 +5,13 @@ use super::electrode::{Side, Surroundings, electrode};
 use super::experiment::{degradation, experiments};
 use super::schema;
 use super::section::{Range, Section, function};
-use super::spelling::closest;
 use super::tree::Node;
 use super::{BpxDegradation, BpxHeader, BpxModel, BpxOptions, BpxValidation, RateConvention, plausible};
 use crate::parameters::{
     Electrode, Electrolyte, NegativeElectrode, ParameterSet, Separator, ThermalParameters,
 };
 use crate::property::{Activated, Property};
+use crate::spelling::closest;
 
 /// Salt concentration where a file gives none, mol/m3: that at which rate constants are normalised (1 mol/l).
 const STANDARD_CONCENTRATION: f64 = 1000.0;

@@ -1,11 +1,11 @@
 //! Reading of single values; what is wrong with one is noted, and the rest is read on.
 
 use super::diagnostic::Findings;
-use super::spelling::closest;
 use super::tree::Node;
 use crate::error::CellError;
 use crate::expression::Variable;
 use crate::property::{Activated, Property};
+use crate::spelling::closest;
 use crate::table::{Outside, Table};
 
 /// Functions that formulas of BPX files surely may use; other programs may not know further ones.

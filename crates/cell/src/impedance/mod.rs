@@ -10,16 +10,20 @@
 //! system numerically).
 
 mod kernel;
+mod mesh;
 mod rest;
+mod state;
 
 use crate::error::CellError;
 use crate::model::CellModel;
+use crate::model::harmonic::HarmonicResponse;
 use crate::options::{DfnOptions, ModelKind};
 use crate::parameters::ParameterSet;
 use num_complex::Complex64;
 use serde::{Deserialize, Serialize};
 
 pub use kernel::sphere_impedance;
+pub use state::{CellState, StateSpectrum, impedance_after};
 
 /// The part of an impedance that belongs to one layer or contact, ohm.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,23 +47,19 @@ pub struct Spectrum {
     pub z_imag_ohm: Vec<f64>,
     /// What it is made of; the parts add up to the whole.
     pub contributions: Vec<Contribution>,
+    /// The same by processes.
+    #[serde(default)]
+    pub processes: Vec<Contribution>,
 }
 
-/// Impedance of one cell state at one frequency, by parts.
-#[derive(Debug, Clone, Copy, Default)]
-struct Parts {
-    negative: Complex64,
-    separator: Complex64,
-    positive: Complex64,
-    contact: Complex64,
-}
-
-impl Parts {
-    const NAMES: [&'static str; 4] =
-        ["negative electrode", "separator", "positive electrode", "contact resistance"];
-
-    fn list(&self) -> [Complex64; 4] {
-        [self.negative, self.separator, self.positive, self.contact]
+fn check_frequencies(frequencies: &[f64]) -> Result<(), CellError> {
+    match frequencies.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
+        None => Ok(()),
+        Some(value) => Err(CellError::Option {
+            option: "frequency [Hz]",
+            value: *value,
+            requirement: "must be positive and finite",
+        }),
     }
 }
 
@@ -75,25 +75,46 @@ pub fn impedance_at_rest(
     model: ModelKind,
     frequencies: &[f64],
 ) -> Result<Spectrum, CellError> {
-    if let Some(value) = frequencies.iter().find(|f| !(f.is_finite() && **f > 0.0)) {
-        let requirement = "must be positive and finite";
-        return Err(CellError::Option { option: "frequency [Hz]", value: *value, requirement });
-    }
+    check_frequencies(frequencies)?;
     let options = DfnOptions { model, ..DfnOptions::default() };
     let cell = rest::RestedCell::new(parameters, &mut CellModel::new(parameters, &options)?, model)?;
-    let parts: Vec<Parts> = frequencies.iter().map(|f| cell.impedance(*f)).collect();
-    let area = parameters.total_area_m2();
-    let column = |get: &dyn Fn(&Parts) -> Complex64| -> (Vec<f64>, Vec<f64>) {
-        parts.iter().map(|p| get(p) / area).map(|z| (z.re, z.im)).unzip()
+    let responses: Vec<HarmonicResponse> = frequencies.iter().map(|f| cell.impedance(*f)).collect();
+    Ok(spectrum(frequencies, &responses, parameters.total_area_m2()))
+}
+
+/// All of an impedance, ohm m2.
+fn total(response: &HarmonicResponse) -> Complex64 {
+    response.layers.iter().sum::<Complex64>() + response.contact
+}
+
+fn spectrum(frequencies: &[f64], responses: &[HarmonicResponse], area: f64) -> Spectrum {
+    let column = |get: &dyn Fn(&HarmonicResponse) -> Complex64| -> (Vec<f64>, Vec<f64>) {
+        responses.iter().map(|r| get(r) / area).map(|z| (z.re, z.im)).unzip()
     };
-    let (z_real_ohm, z_imag_ohm) = column(&|p| p.list().iter().sum());
-    let contributions = Parts::NAMES
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let (z_real_ohm, z_imag_ohm) = column(&|p| p.list()[index]);
-            Contribution { name: (*name).to_owned(), z_real_ohm, z_imag_ohm }
-        })
-        .collect();
-    Ok(Spectrum { frequency_hz: frequencies.to_vec(), z_real_ohm, z_imag_ohm, contributions })
+    let part = |name: &str, get: &dyn Fn(&HarmonicResponse) -> Complex64| {
+        let (z_real_ohm, z_imag_ohm) = column(get);
+        Contribution { name: name.to_owned(), z_real_ohm, z_imag_ohm }
+    };
+    let (z_real_ohm, z_imag_ohm) = column(&total);
+    let contact = |r: &HarmonicResponse| Complex64::from(r.contact);
+    Spectrum {
+        frequency_hz: frequencies.to_vec(),
+        z_real_ohm,
+        z_imag_ohm,
+        contributions: vec![
+            part("negative electrode", &|r| r.layers[0]),
+            part("separator", &|r| r.layers[1]),
+            part("positive electrode", &|r| r.layers[2]),
+            part("contact resistance", &contact),
+        ],
+        processes: vec![
+            part("charge transfer", &|r| r.losses.transfer),
+            part("solid diffusion", &|r| r.losses.diffusion),
+            part("double layer", &|r| r.losses.double_layer),
+            part("electrolyte conduction", &|r| r.losses.ionic),
+            part("salt concentration", &|r| r.losses.concentration),
+            part("solid conduction", &|r| r.losses.solid),
+            part("contact resistance", &contact),
+        ],
+    }
 }

@@ -12,13 +12,16 @@
 //! ends, X(0) = csch X'(L) - coth X'(0) and X(L) = coth X'(L) - csch X'(0), the functions coth(l L)/l and
 //! 1/(l sinh(l L)) taken of the matrix l^2 = A.
 
-use super::Parts;
+mod losses;
+
 use super::kernel::{coth_over, csch_over, sphere_impedance};
 use crate::error::CellError;
 use crate::model::CellModel;
+use crate::model::harmonic::{HarmonicResponse, Losses};
 use crate::options::ModelKind;
 use crate::parameters::{NegativeElectrode, ParameterSet};
 use crate::{FARADAY, GAS_CONSTANT};
+use losses::Ends;
 use num_complex::Complex64;
 
 /// Potentials of a blend that differ by less are one potential, V.
@@ -101,23 +104,29 @@ impl RestedElectrode {
         Admittance { faradaic, total: faradaic + s * self.capacitance }
     }
 
-    /// Response to unit current towards the separator, and to unit gradient of the salt there.
-    fn response(&self, s: Complex64, transference: f64, g: f64) -> Response {
-        let l = self.thickness;
+    /// A of the module.
+    fn matrix(&self, s: Complex64, transference: f64, g: f64) -> Matrix {
         let y = self.admittance(s);
         let storage = s * self.porosity / self.diffusivity;
         let source = (y.faradaic - transference * y.total) / (FARADAY * self.diffusivity);
-        let matrix = [
-            [y.total * (1.0 / self.sigma + 1.0 / self.kappa) + g * source, -g * storage],
-            [-source, storage],
-        ];
-        let [coth, csch] = functions(matrix, l);
+        [[y.total * (1.0 / self.sigma + 1.0 / self.kappa) + g * source, -g * storage], [-source, storage]]
+    }
+
+    /// X at both ends for current towards the separator and the salt's gradient there.
+    fn ends(&self, functions: &[Matrix; 2], g: f64, current: f64, gradient: Complex64) -> Ends {
+        let [coth, csch] = *functions;
+        // X' = (-I/sigma, 0) at the collector, (I/kappa - g c', c') at the separator.
+        let start = [Complex64::from(-current / self.sigma), Complex64::ZERO];
+        let end = [current / self.kappa - g * gradient, gradient];
+        let values = [combine(csch, end, coth, start), combine(coth, end, csch, start)];
+        Ends { values, slopes: [start, end] }
+    }
+
+    /// Response to unit current towards the separator, and to unit gradient of the salt there.
+    fn response(&self, functions: &[Matrix; 2], g: f64) -> Response {
+        let l = self.thickness;
         let at = |current: f64, gradient: f64| {
-            // X' = (-I/sigma, 0) at the collector, (I/kappa - g c', c') at the separator.
-            let start = [Complex64::from(-current / self.sigma), Complex64::ZERO];
-            let end = [Complex64::from(current / self.kappa - g * gradient), Complex64::from(gradient)];
-            let at_start = combine(csch, end, coth, start);
-            let at_end = combine(coth, end, csch, start);
+            let [at_start, at_end] = self.ends(functions, g, current, Complex64::from(gradient)).values;
             // sigma phi_s + kappa (phi_e - g c) falls by I L over the thickness.
             let level = |x: [Complex64; 2]| x[0] + g * x[1];
             let fall =
@@ -152,15 +161,19 @@ struct UniformResponse {
 
 type Matrix = [[Complex64; 2]; 2];
 
-/// coth(l L)/l and 1/(l sinh(l L)) of the matrix l^2, by Sylvester's formula.
-fn functions(a: Matrix, length: f64) -> [Matrix; 2] {
+/// The larger eigenvalue, without cancellation, and the smaller one, from the determinant.
+fn eigenvalues(a: Matrix) -> [Complex64; 2] {
     let half_trace = 0.5 * (a[0][0] + a[1][1]);
     let half_difference = 0.5 * (a[0][0] - a[1][1]);
     let root = (half_difference * half_difference + a[0][1] * a[1][0]).sqrt();
     let determinant = a[0][0] * a[1][1] - a[0][1] * a[1][0];
-    // The larger eigenvalue without cancellation, the smaller one from the determinant.
     let larger = if (half_trace * root.conj()).re >= 0.0 { half_trace + root } else { half_trace - root };
-    let smaller = determinant / larger;
+    [larger, determinant / larger]
+}
+
+/// coth(l L)/l and 1/(l sinh(l L)) of the matrix l^2, by Sylvester's formula.
+fn functions(a: Matrix, length: f64) -> [Matrix; 2] {
+    let [larger, smaller] = eigenvalues(a);
     let scale = length * length;
     [coth_over, csch_over].map(|function| {
         let (at_larger, at_smaller) = (length * function(larger * scale), length * function(smaller * scale));
@@ -254,20 +267,43 @@ impl RestedCell {
         })
     }
 
-    /// Impedance at `frequency` Hz, ohm m2.
-    pub(super) fn impedance(&self, frequency: f64) -> Parts {
+    /// Impedance at `frequency` Hz.
+    pub(super) fn impedance(&self, frequency: f64) -> HarmonicResponse {
         let s = Complex64::new(0.0, 2.0 * std::f64::consts::PI * frequency);
-        let mut parts = match self.model {
-            ModelKind::Dfn => self.porous(s),
-            ModelKind::Spme => self.averaged(s),
-            ModelKind::Spm => Parts {
-                negative: self.sheet_or(s, |e| 1.0 / (e.admittance(s).total * e.thickness)),
-                positive: 1.0 / (self.positive.admittance(s).total * self.positive.thickness),
-                ..Parts::default()
-            },
+        let mut losses = Losses::default();
+        self.add_sheet_losses(s, &mut losses);
+        let layers = match self.model {
+            ModelKind::Dfn => self.porous(s, &mut losses),
+            ModelKind::Spme => self.averaged(s, &mut losses),
+            ModelKind::Spm => {
+                for electrode in self.electrodes() {
+                    electrode.add_uniform_losses(s, false, &mut losses);
+                }
+                [
+                    self.sheet_or(s, |e| 1.0 / (e.admittance(s).total * e.thickness)),
+                    Complex64::ZERO,
+                    1.0 / (self.positive.admittance(s).total * self.positive.thickness),
+                ]
+            }
         };
-        parts.contact = Complex64::from(self.contact);
-        parts
+        HarmonicResponse { layers, losses, contact: self.contact }
+    }
+
+    /// The porous electrodes.
+    fn electrodes(&self) -> impl Iterator<Item = &RestedElectrode> {
+        let negative = match &self.negative {
+            Negative::Porous(electrode) => Some(electrode),
+            Negative::Sheet { .. } => None,
+        };
+        negative.into_iter().chain([&self.positive])
+    }
+
+    fn add_sheet_losses(&self, s: Complex64, losses: &mut Losses) {
+        if let Negative::Sheet { charge_transfer, capacitance } = &self.negative {
+            let potential = 1.0 / (1.0 / charge_transfer + s * capacitance);
+            losses.transfer += potential * potential / charge_transfer;
+            losses.double_layer += potential * potential * s * capacitance;
+        }
     }
 
     /// The sheet's impedance, or that of the porous electrode by `of`.
@@ -320,28 +356,47 @@ impl RestedCell {
         thickness / kappa - self.concentration_voltage * (salt[1] - salt[0])
     }
 
-    fn porous(&self, s: Complex64) -> Parts {
-        let respond = |e: &RestedElectrode| e.response(s, self.transference, self.concentration_voltage);
-        let positive = respond(&self.positive);
+    /// Negative electrode, separator and positive electrode.
+    fn porous(&self, s: Complex64, losses: &mut Losses) -> [Complex64; 3] {
+        let g = self.concentration_voltage;
+        let prepare = |e: &RestedElectrode| {
+            let matrix = e.matrix(s, self.transference, g);
+            let functions = functions(matrix, e.thickness);
+            (matrix, functions, e.response(&functions, g))
+        };
+        let positive = prepare(&self.positive);
         let negative = match &self.negative {
-            Negative::Porous(electrode) => Some(respond(electrode)),
+            Negative::Porous(electrode) => Some((electrode, prepare(electrode))),
             Negative::Sheet { .. } => None,
         };
-        let (fluxes, salt) = self.match_salt(s, negative.map(|r| r.salt), positive.salt);
+        let (fluxes, salt) = self.match_salt(s, negative.map(|(_, (_, _, r))| r.salt), positive.2.salt);
         let gradient = -fluxes[1] / self.positive.diffusivity;
-        Parts {
-            negative: self.sheet_or(s, |electrode| {
-                negative.map_or(Complex64::ZERO, |r| {
+        let ends = self.positive.ends(&positive.1, g, -1.0, gradient);
+        self.positive.add_losses(s, (positive.0, g), -1.0, &ends, losses);
+        if let Some((electrode, (matrix, functions, _))) = &negative {
+            let ends = electrode.ends(functions, g, 1.0, fluxes[0] / electrode.diffusivity);
+            electrode.add_losses(s, (*matrix, g), 1.0, &ends, losses);
+        }
+        self.add_separator_losses(salt, losses);
+        [
+            self.sheet_or(s, |electrode| {
+                negative.map_or(Complex64::ZERO, |(_, (_, _, r))| {
                     r.potential[0] + r.potential[1] * fluxes[0] / electrode.diffusivity
                 })
             }),
-            separator: self.separator_impedance(salt),
-            positive: positive.potential[0] - positive.potential[1] * gradient,
-            ..Parts::default()
-        }
+            self.separator_impedance(salt),
+            positive.2.potential[0] - positive.2.potential[1] * gradient,
+        ]
     }
 
-    fn averaged(&self, s: Complex64) -> Parts {
+    fn add_separator_losses(&self, salt: [Complex64; 2], losses: &mut Losses) {
+        let [thickness, _, kappa, _] = self.separator;
+        losses.ionic += thickness / kappa;
+        losses.concentration -= self.concentration_voltage * (salt[1] - salt[0]);
+    }
+
+    /// The same with uniform interfacial currents.
+    fn averaged(&self, s: Complex64, losses: &mut Losses) -> [Complex64; 3] {
         let positive = self.positive.uniform_response(s, self.transference);
         let negative = match &self.negative {
             Negative::Porous(electrode) => Some(electrode.uniform_response(s, self.transference)),
@@ -354,17 +409,25 @@ impl RestedCell {
             r.mean[0] * current + r.mean[1] * gradient
         };
         let at_positive = mean(&positive, -1.0, -fluxes[1] / self.positive.diffusivity);
-        Parts {
-            negative: self.sheet_or(s, |electrode| {
+        let mut from_salt = -g * (at_positive - salt[1]);
+        if let (Some(r), Negative::Porous(electrode)) = (&negative, &self.negative) {
+            from_salt += g * (mean(r, 1.0, fluxes[0] / electrode.diffusivity) - salt[0]);
+        }
+        losses.concentration += from_salt;
+        for electrode in self.electrodes() {
+            electrode.add_uniform_losses(s, true, losses);
+        }
+        self.add_separator_losses(salt, losses);
+        [
+            self.sheet_or(s, |electrode| {
                 negative.map_or(Complex64::ZERO, |r| {
                     let at_negative = mean(&r, 1.0, fluxes[0] / electrode.diffusivity);
                     r.impedance + ohmic(electrode) + g * (at_negative - salt[0])
                 })
             }),
-            separator: self.separator_impedance(salt),
-            positive: positive.impedance + ohmic(&self.positive) - g * (at_positive - salt[1]),
-            ..Parts::default()
-        }
+            self.separator_impedance(salt),
+            positive.impedance + ohmic(&self.positive) - g * (at_positive - salt[1]),
+        ]
     }
 }
 

@@ -10,6 +10,8 @@
 //! those of the solid. The reaction overpotential is the mean over the electrode of that with the local
 //! electrolyte concentration.
 
+pub(super) mod harmonic;
+
 use super::family::{NO_VALUE, Temperatures};
 use super::residual::{MAX_NODES, add_divergence, gradient};
 use super::{CellModel, integral, trouble};
@@ -37,13 +39,13 @@ pub(super) struct AveragedCell {
     /// Conductivity and chi at the mean concentration, with derivatives.
     kappa: [f64; 2],
     chi: [f64; 2],
-    matrix: Banded,
+    pub(super) matrix: Banded,
     /// Response of the salt to unit cell current; of the means of both electrodes, (own, by current).
-    response: Vec<f64>,
+    pub(super) response: Vec<f64>,
     /// Derivatives of E at the last linearisation: with respect to the concentrations, and minus that with
     /// respect to the current.
-    gradient: Vec<f64>,
-    kept_resistance: f64,
+    pub(super) gradient: Vec<f64>,
+    pub(super) kept_resistance: f64,
 }
 
 impl AveragedCell {

@@ -112,6 +112,32 @@ impl ElectrolyteModel {
         }
     }
 
+    /// Whether a property differs from that of `other`.
+    pub(super) fn differs(&self, other: &Self) -> bool {
+        self.diffusivity != other.diffusivity
+            || self.conductivity != other.conductivity
+            || self.transference != other.transference
+            || self.factor != other.factor
+    }
+
+    /// Whether pores or transport efficiencies differ from those of `other`.
+    pub(super) fn geometry_differs(&self, other: &Self) -> bool {
+        self.pore != other.pore || self.efficiency != other.efficiency || self.initial != other.initial
+    }
+
+    /// Takes the values that another one last had.
+    pub(super) fn copy_values(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.d, &other.d),
+            (&mut self.kappa, &other.kappa),
+            (&mut self.t, &other.t),
+            (&mut self.chi, &other.chi),
+        ];
+        for (own, other) in pairs {
+            own.copy_from_slice(other);
+        }
+    }
+
     /// Transport efficiency at `node` as seen from `layer`.
     pub(super) fn efficiency(&self, layer: usize, node: usize) -> f64 {
         match self.constriction.get(node) {

@@ -15,7 +15,7 @@ use crate::solver::bdf::Trouble;
 use crate::{FARADAY, GAS_CONSTANT};
 
 pub(super) const NO_VALUE: &str = "a material function has no finite value";
-const EMPTY_OR_FULL: &str = "the surface stoichiometry left the open interval (0, 1)";
+pub(super) const EMPTY_OR_FULL: &str = "the surface stoichiometry left the open interval (0, 1)";
 
 /// Temperature of an evaluation and that at which the properties are given, K.
 #[derive(Debug, Clone, Copy)]
@@ -202,19 +202,47 @@ impl Family {
                 return Err(trouble(start + k, *x, EMPTY_OR_FULL));
             }
         }
-        self.evaluate_potential(y, temperatures, derivatives, workspace)
-            .map_err(|u| trouble(start + u.index, u.value, NO_VALUE))?;
-        self.evaluate_exchange(surface, salt, temperatures, derivatives, workspace)
-            .map_err(|u| trouble(start + u.index.min(self.count() - 1), u.value, NO_VALUE))?;
-        if let Some((k, j0)) = self.j0.iter().enumerate().find(|(_, j0)| **j0 <= 0.0) {
-            let reason = "the exchange-current density is not positive";
-            return Err(trouble(start + k.min(self.count() - 1), *j0, reason));
-        }
+        self.evaluate_potential_at(y, temperatures, derivatives, workspace)?;
+        self.evaluate_exchange_at(y, salt, temperatures, derivatives, workspace)?;
         if let Some(side) = &mut self.side {
             side.evaluate(salt, temperatures.kelvin, workspace)
                 .map_err(|u| trouble(start, u.value, NO_VALUE))?;
         }
         self.evaluate_diffusivity(y, temperatures, derivatives, workspace)
+    }
+
+    /// Evaluates the open-circuit potential alone, at stoichiometries that were set.
+    pub(super) fn evaluate_potential_at(
+        &mut self,
+        y: &[f64],
+        temperatures: Temperatures,
+        derivatives: bool,
+        workspace: &mut FormulaWorkspace,
+    ) -> Result<(), Trouble> {
+        let start = self.surface_start();
+        self.evaluate_potential(y, temperatures, derivatives, workspace)
+            .map_err(|u| trouble(start + u.index, u.value, NO_VALUE))
+    }
+
+    /// Evaluates the exchange-current density alone, at stoichiometries that were set.
+    pub(super) fn evaluate_exchange_at(
+        &mut self,
+        y: &[f64],
+        salt: &[f64],
+        temperatures: Temperatures,
+        derivatives: bool,
+        workspace: &mut FormulaWorkspace,
+    ) -> Result<(), Trouble> {
+        let (start, last) = (self.surface_start(), self.count() - 1);
+        let surface = &y[start..=start + last];
+        self.evaluate_exchange(surface, salt, temperatures, derivatives, workspace)
+            .map_err(|u| trouble(start + u.index.min(last), u.value, NO_VALUE))?;
+        match self.j0.iter().enumerate().find(|(_, j0)| **j0 <= 0.0) {
+            None => Ok(()),
+            Some((k, j0)) => {
+                Err(trouble(start + k.min(last), *j0, "the exchange-current density is not positive"))
+            }
+        }
     }
 
     fn evaluate_potential(
@@ -312,7 +340,7 @@ impl Family {
         }
     }
 
-    fn evaluate_diffusivity(
+    pub(super) fn evaluate_diffusivity(
         &mut self,
         y: &[f64],
         temperatures: Temperatures,

@@ -24,6 +24,15 @@ impl ElectrodeModel {
         self.families.iter().map(|f| f.max_concentration * volume(f)).sum()
     }
 
+    /// Mean over the surfaces of the particles of the stoichiometry there.
+    pub(crate) fn surface_stoichiometry(&self, y: &[f64]) -> f64 {
+        let of = |f: &super::Family| -> f64 {
+            let c = &y[f.surface_start()..];
+            f.surface.iter().zip(c).map(|(s, c)| s * c / f.max_concentration).sum()
+        };
+        self.families.iter().map(of).sum::<f64>() / self.total_surface()
+    }
+
     /// Interfacial current per area, A/m2.
     pub(crate) fn interfacial_current(&self, y: &[f64]) -> f64 {
         let of = |f: &super::Family| {

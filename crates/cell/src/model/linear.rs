@@ -94,6 +94,33 @@ impl CellModel {
 
     /// Overwrites `b` by the solution of the factored Newton system.
     pub(super) fn solve_all(&mut self, b: &mut [f64]) {
+        let temperature = self.solve_particles(b);
+        if self.averaged.is_some() {
+            self.solve_averaged(b);
+        } else {
+            self.solve_chain(b);
+        }
+        self.substitute_particles(b, temperature);
+    }
+
+    /// Overwrites each of `vectors` by the solution of the factored Newton system.
+    pub(crate) fn solve_several(&mut self, vectors: &mut [Vec<f64>]) {
+        if self.averaged.is_some() || vectors.len() < 2 {
+            for b in vectors {
+                self.solve_all(b);
+            }
+            return;
+        }
+        let temperatures: Vec<f64> = vectors.iter_mut().map(|b| self.solve_particles(b)).collect();
+        self.solve_chains(vectors);
+        for (b, temperature) in vectors.iter_mut().zip(temperatures) {
+            self.substitute_particles(b, temperature);
+        }
+    }
+
+    /// Takes the temperature, which is given, and the particles' solutions for no current out of the right-hand
+    /// side `b`.
+    fn solve_particles(&self, b: &mut [f64]) -> f64 {
         let l = self.layout;
         let mut temperature = 0.0;
         if let (Some(thermal), false) = (self.thermal, self.potentials_only) {
@@ -112,11 +139,11 @@ impl CellModel {
                 family.particles.solve(block);
             }
         }
-        if self.averaged.is_some() {
-            self.solve_averaged(b);
-        } else {
-            self.solve_chain(b);
-        }
+        temperature
+    }
+
+    /// Puts the currents and the temperature that were found into the particles.
+    fn substitute_particles(&self, b: &mut [f64], temperature: f64) {
         for family in self.electrodes.iter().flat_map(|e| &e.families) {
             let count = family.count();
             for (row, response) in family.response.chunks_exact(count).enumerate() {
@@ -129,7 +156,7 @@ impl CellModel {
                 hysteresis.finish(b, family.flux);
             }
         }
-        b[l.temperature] = temperature;
+        b[self.layout.temperature] = temperature;
     }
 }
 

@@ -10,8 +10,10 @@
 //! solid potential the mean potential difference of solid and electrolyte of each electrode.
 
 mod averaged;
+mod beside;
 pub(crate) mod electrolyte;
 pub(crate) mod family;
+pub(crate) mod harmonic;
 mod heat;
 mod hysteresis;
 mod initial;
@@ -21,8 +23,11 @@ mod porous;
 mod reactions;
 mod residual;
 pub(crate) mod side;
+mod tangent;
 #[cfg(test)]
 mod tests;
+mod transfer;
+mod transposed;
 
 use crate::ageing::{AgeingOptions, SideReactions};
 use crate::error::CellError;
@@ -36,6 +41,8 @@ use electrolyte::{ElectrolyteModel, Sheet};
 use family::{Family, FamilyParts, Temperatures};
 use hysteresis::HysteresisBlock;
 use porous::PorousChain;
+
+pub(crate) use beside::Difference;
 
 /// Positions of the integrals behind the unknowns, all per electrode-pair area.
 pub(crate) mod integral {
@@ -256,11 +263,21 @@ impl CellModel {
         p.validate()?;
         options.mesh.validate()?;
         check_model(p, options)?;
-        let averaged = options.model != ModelKind::Dfn;
+        Self::unchecked(p, options)
+    }
+
+    /// The model of parameters that may lie a little outside their range, beside those of a model in range.
+    pub(crate) fn unchecked(p: &ParameterSet, options: &DfnOptions) -> Result<Self, CellError> {
         let line = match options.model {
             ModelKind::Spm => LineMesh::empty(),
             ModelKind::Dfn | ModelKind::Spme => line_mesh(p, &options.mesh),
         };
+        Self::on_line(p, options, line)
+    }
+
+    /// The model of checked parameters and options on the mesh `line` through the thickness.
+    pub(crate) fn on_line(p: &ParameterSet, options: &DfnOptions, line: LineMesh) -> Result<Self, CellError> {
+        let averaged = options.model != ModelKind::Dfn;
         let mut electrodes = Vec::new();
         let choices = ElectrodeOptions {
             averaged,

@@ -1,6 +1,7 @@
 //! Diffusion in all particles of an electrode at once. Arrays are ordered by radial node, then by node
 //! through the thickness, so that the innermost loops run over the thickness with unit stride.
 
+pub(crate) mod harmonic;
 mod single;
 
 use crate::mesh::ParticleMesh;
@@ -51,6 +52,11 @@ impl ParticleBatch {
             nonlinear,
             mesh,
         }
+    }
+
+    /// 1/R^2, 1/m2.
+    pub(super) fn inverse_square(&self) -> f64 {
+        self.inverse_square
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -267,6 +273,28 @@ impl ParticleBatch {
                 for (t, f) in target.iter_mut().zip(&self.factors[base..base + m]) {
                     *t *= f;
                 }
+            }
+        }
+    }
+
+    /// Solves in place with the transposed matrices, for all particles.
+    pub(crate) fn solve_transposed(&self, rhs: &mut [f64]) {
+        let (n, m, band) = (self.mesh.len(), self.count, self.mesh.bandwidth);
+        for i in 0..n {
+            let (head, after) = rhs.split_at_mut((i + 1) * m);
+            let source = &mut head[i * m..];
+            let base = (i * n + i) * self.lanes;
+            for (k, value) in source.iter_mut().enumerate() {
+                *value *= self.factors[base + if self.lanes == 1 { 0 } else { k }];
+            }
+            for j in i + 1..=(i + band).min(n - 1) {
+                self.subtract(i, j, source, &mut after[(j - i - 1) * m..(j - i) * m]);
+            }
+        }
+        for i in (1..n).rev() {
+            let (before, source) = rhs.split_at_mut(i * m);
+            for j in i.saturating_sub(band)..i {
+                self.subtract(i, j, &source[..m], &mut before[j * m..(j + 1) * m]);
             }
         }
     }

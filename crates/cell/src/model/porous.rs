@@ -2,6 +2,8 @@
 //! thickness, from which particles and interfacial currents have been eliminated, as a banded matrix. The
 //! cell current is a bordered unknown.
 
+pub(super) mod harmonic;
+
 use super::{CellModel, trouble};
 use crate::FARADAY;
 use crate::mesh::LineMesh;
@@ -13,6 +15,8 @@ use crate::solver::bdf::Trouble;
 pub(super) struct PorousChain {
     matrix: Banded,
     rhs: Vec<f64>,
+    /// Several right-hand sides, by row.
+    several: Vec<f64>,
     /// Response of the chain to unit cell current.
     border: Vec<f64>,
 }
@@ -20,7 +24,28 @@ pub(super) struct PorousChain {
 impl PorousChain {
     pub(super) fn new(line: &LineMesh) -> Self {
         let n = 3 * line.len();
-        Self { matrix: Banded::new(n, 3 * line.order + 2), rhs: vec![0.0; n], border: vec![0.0; n] }
+        Self {
+            matrix: Banded::new(n, 3 * line.order + 2),
+            rhs: vec![0.0; n],
+            several: Vec::new(),
+            border: vec![0.0; n],
+        }
+    }
+
+    pub(super) fn right_hand_side(&mut self) -> &mut [f64] {
+        &mut self.rhs
+    }
+
+    /// Potential difference of the collectors in the response to unit cell current, and the product of the response
+    /// with the right-hand side.
+    pub(super) fn border_sums(&self, half_cell: bool) -> (f64, f64) {
+        let product = self.border.iter().zip(&self.rhs).map(|(a, b)| a * b).sum();
+        (Self::difference(&self.border, half_cell), product)
+    }
+
+    /// Overwrites the right-hand side by the solution with the transposed matrix.
+    pub(super) fn solve_transposed(&mut self) {
+        self.matrix.solve_transposed(&mut self.rhs);
     }
 
     /// Potential difference of the collectors in a chain vector; the negative collector of a half cell has
@@ -129,57 +154,62 @@ impl CellModel {
     }
 
     fn add_transport(&self, matrix: &mut Banded) {
+        for index in 0..self.line.elements.len() {
+            self.add_element_transport(index, |row, column, value| matrix.add(row, column, value));
+        }
+    }
+
+    /// Diffusion, migration and conduction in the element `index`: calls `add` with row, column and value.
+    fn add_element_transport(&self, index: usize, mut add: impl FnMut(usize, usize, f64)) {
         let line = &self.line;
         let size = line.order + 1;
         let e = &self.electrolyte;
         let kept = &e.kept;
         let thermal_voltage = self.kept_temperature * crate::GAS_CONSTANT / FARADAY;
-        for (index, element) in line.elements.iter().enumerate() {
-            let solid = self.solid_conductivity(element.layer);
-            for i in 0..size {
-                for j in 0..size {
-                    let (mut diffusion, mut conduction, mut concentration, mut electronic) =
-                        (0.0, 0.0, 0.0, 0.0);
-                    let (mut carried, mut carried_concentration) = (0.0, 0.0);
-                    for q in 0..size {
-                        let node = element.start + q;
-                        let test = line.weights[q] * line.derivative[q * size + i];
-                        let trial = test * element.scale * line.derivative[q * size + j];
-                        electronic += trial;
-                        let trial = trial * e.efficiency(element.layer, node);
-                        let conductive = trial * kept.kappa[node];
-                        let relative = conductive * kept.chi[node] / kept.salt[node];
-                        diffusion += trial * kept.d[node];
-                        conduction += conductive;
-                        concentration += relative;
-                        carried += conductive * kept.t[node];
-                        carried_concentration += relative * kept.t[node];
-                    }
-                    let node = element.start + j;
-                    let test =
-                        line.weights[j] * line.derivative[j * size + i] * e.efficiency(element.layer, node);
-                    let salt_unit = e.initial * kept.dilution[node];
-                    let salt_gradient = kept.salt_gradient[index * size + j];
-                    let c = kept.salt[node];
-                    let voltage = thermal_voltage * kept.chi[node];
-                    let drive = kept.ionic_gradient[index * size + j] - voltage * salt_gradient / c;
-                    // Derivative of the electrolyte current's density at this node with respect to c there.
-                    let local = test
-                        * (kept.kappa_slope[node] * drive
-                            + kept.kappa[node] * salt_gradient / c
-                                * (voltage / c - thermal_voltage * kept.chi_slope[node]));
-                    let by_salt = local - thermal_voltage * concentration;
-                    let carried_by_salt = kept.t[node] * local - thermal_voltage * carried_concentration
-                        + test * kept.t_slope[node] * kept.kappa[node] * drive;
-                    diffusion += test * kept.d_slope[node] * salt_gradient;
-                    let (row, column) = (3 * (element.start + i), 3 * node);
-                    matrix.add(row, column, (FARADAY * diffusion + carried_by_salt) * salt_unit);
-                    matrix.add(row, column + 1, carried);
-                    matrix.add(row + 1, column, by_salt * salt_unit);
-                    matrix.add(row + 1, column + 1, conduction);
-                    if element.layer != 1 {
-                        matrix.add(row + 2, column + 2, solid * electronic);
-                    }
+        let element = &line.elements[index];
+        let solid = self.solid_conductivity(element.layer);
+        for i in 0..size {
+            for j in 0..size {
+                let (mut diffusion, mut conduction, mut concentration, mut electronic) = (0.0, 0.0, 0.0, 0.0);
+                let (mut carried, mut carried_concentration) = (0.0, 0.0);
+                for q in 0..size {
+                    let node = element.start + q;
+                    let test = line.weights[q] * line.derivative[q * size + i];
+                    let trial = test * element.scale * line.derivative[q * size + j];
+                    electronic += trial;
+                    let trial = trial * e.efficiency(element.layer, node);
+                    let conductive = trial * kept.kappa[node];
+                    let relative = conductive * kept.chi[node] / kept.salt[node];
+                    diffusion += trial * kept.d[node];
+                    conduction += conductive;
+                    concentration += relative;
+                    carried += conductive * kept.t[node];
+                    carried_concentration += relative * kept.t[node];
+                }
+                let node = element.start + j;
+                let test =
+                    line.weights[j] * line.derivative[j * size + i] * e.efficiency(element.layer, node);
+                let salt_unit = e.initial * kept.dilution[node];
+                let salt_gradient = kept.salt_gradient[index * size + j];
+                let c = kept.salt[node];
+                let voltage = thermal_voltage * kept.chi[node];
+                let drive = kept.ionic_gradient[index * size + j] - voltage * salt_gradient / c;
+                // Derivative of the electrolyte current's density at this node with respect to c there.
+                let local = test
+                    * (kept.kappa_slope[node] * drive
+                        + kept.kappa[node] * salt_gradient / c
+                            * (voltage / c - thermal_voltage * kept.chi_slope[node]));
+                let by_salt = local - thermal_voltage * concentration;
+                let carried_by_salt = kept.t[node] * local - thermal_voltage * carried_concentration
+                    + test * kept.t_slope[node] * kept.kappa[node] * drive;
+                diffusion += test * kept.d_slope[node] * salt_gradient;
+                let (row, column) = (3 * (element.start + i), 3 * node);
+                add(row, column, (FARADAY * diffusion + carried_by_salt) * salt_unit);
+                add(row, column + 1, carried);
+                add(row + 1, column, by_salt * salt_unit);
+                add(row + 1, column + 1, conduction);
+                if element.layer != 1 {
+                    add(row + 2, column + 2, solid * electronic);
                 }
             }
         }
@@ -210,6 +240,35 @@ impl CellModel {
         let mut chain = std::mem::take(&mut self.chain);
         self.gather(b, &mut chain.rhs);
         chain.matrix.solve(&mut chain.rhs);
+        self.finish_chain(&mut chain, b);
+        self.chain = chain;
+    }
+
+    /// The same for several right-hand sides at once.
+    pub(super) fn solve_chains(&mut self, vectors: &mut [Vec<f64>]) {
+        let mut chain = std::mem::take(&mut self.chain);
+        let (n, count) = (chain.rhs.len(), vectors.len());
+        let mut several = std::mem::take(&mut chain.several);
+        several.resize(n * count, 0.0);
+        for (side, b) in vectors.iter_mut().enumerate() {
+            self.gather(b, &mut chain.rhs);
+            for (value, place) in chain.rhs.iter().zip(several[side..].iter_mut().step_by(count)) {
+                *place = *value;
+            }
+        }
+        chain.matrix.solve_several(&mut several, count);
+        for (side, b) in vectors.iter_mut().enumerate() {
+            for (value, place) in chain.rhs.iter_mut().zip(several[side..].iter().step_by(count)) {
+                *value = *place;
+            }
+            self.finish_chain(&mut chain, b);
+        }
+        chain.several = several;
+        self.chain = chain;
+    }
+
+    /// Cell current, voltage and all else from the chain's solution without them.
+    fn finish_chain(&self, chain: &mut PorousChain, b: &mut [f64]) {
         let half_cell = self.sheet.is_some();
         let own = PorousChain::difference(&chain.rhs, half_cell);
         let response = PorousChain::difference(&chain.border, half_cell) + self.contact_resistance;
@@ -221,7 +280,6 @@ impl CellModel {
         self.scatter(b, &chain.rhs, current);
         self.project(b, sums, current);
         (b[self.layout.current], b[self.layout.voltage]) = (current, voltage);
-        self.chain = chain;
     }
 
     /// Right-hand side of the chain after the elimination of the particles.

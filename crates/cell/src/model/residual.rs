@@ -1,5 +1,6 @@
 //! The residual F(y, y').
 
+use super::beside::Parts;
 use super::{CellModel, ControlRow};
 use crate::FARADAY;
 use crate::mesh::LineMesh;
@@ -98,18 +99,21 @@ impl CellModel {
 
     /// The residual with the material functions as they were last evaluated.
     pub(super) fn residual_from_materials(&mut self, y: &[f64], slope: &[f64], out: &mut [f64]) {
+        self.residual_parts(y, slope, Parts::ALL, out);
+    }
+
+    /// The same of some parts.
+    pub(super) fn residual_parts(&mut self, y: &[f64], slope: &[f64], parts: Parts<'_>, out: &mut [f64]) {
         let l = self.layout;
         for (i, pore) in self.electrolyte.pore.iter().enumerate() {
             out[l.salt + i] = FARADAY * pore * slope[l.salt + i];
         }
         out[l.ionic..l.flux].fill(0.0);
-        for index in 0..self.electrodes.len() {
-            self.particle_rows(index, y, slope, out);
-        }
+        self.particle_rows(y, slope, parts, out);
         if self.averaged.is_some() {
             self.averaged_rows(y, slope, out);
         } else {
-            self.porous_rows(y, slope, out);
+            self.porous_rows(y, slope, parts, out);
         }
         let change = self.control_change;
         out[l.current] = match self.control {
@@ -127,8 +131,9 @@ impl CellModel {
         };
     }
 
-    fn particle_rows(&mut self, index: usize, y: &[f64], slope: &[f64], out: &mut [f64]) {
-        for family in &mut self.electrodes[index].families {
+    fn particle_rows(&mut self, y: &[f64], slope: &[f64], parts: Parts<'_>, out: &mut [f64]) {
+        let families = self.electrodes.iter_mut().flat_map(|e| &mut e.families).enumerate();
+        for (_, family) in families.filter(|(index, _)| parts.has_particles(*index)) {
             let range = family.range();
             let diffusivity = &family.diffusivity_value;
             let block = &mut out[range.clone()];
@@ -144,11 +149,12 @@ impl CellModel {
     }
 
     /// Rows of the Doyle-Fuller-Newman model that are not those of the particles.
-    fn porous_rows(&self, y: &[f64], slope: &[f64], out: &mut [f64]) {
+    fn porous_rows(&self, y: &[f64], slope: &[f64], parts: Parts<'_>, out: &mut [f64]) {
         let l = self.layout;
         let kelvin = y[l.temperature];
         let thermal_voltage = self.temperatures(y).thermal_voltage();
-        for electrode in &self.electrodes {
+        let kinetics = if parts.kinetics { self.electrodes.as_slice() } else { &[] };
+        for electrode in kinetics {
             for family in &electrode.families {
                 for k in 0..electrode.count {
                     let position = l.solid + electrode.offset + k;
@@ -165,7 +171,9 @@ impl CellModel {
                 }
             }
         }
-        self.transport_rows(y, out);
+        if parts.transport {
+            self.transport_rows(y, out);
+        }
         // Current enters at the negative collector and leaves at the positive one. One charge balance is
         // the sum of all others: its row holds the reference of the potential.
         out[l.flux - 1] += y[l.current];

@@ -312,6 +312,54 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+    /// J^T x of a difference Jacobian gives back the right-hand side of the transposed solve, the temperature's row
+    /// included.
+    #[test]
+    fn transposed_solve_agrees_with_a_difference_jacobian(
+        noise in proptest::collection::vec(-1.0_f64..1.0, 61),
+        order in 1_usize..4,
+        current in -40.0_f64..40.0,
+        leading in -3.0_f64..2.0,
+        control in 0_usize..4,
+        thermal in any::<bool>(),
+        index in 0_usize..9,
+    ) {
+        let (p, kind) = variant(&nonlinear_cell(Kinetics::ButlerVolmer), index);
+        // Half cells of the variants have no data of heat.
+        let thermal = if thermal && p.thermal.is_some() { Thermal::Lumped } else { Thermal::Isothermal };
+        let options = DfnOptions { model: kind, ..options(order, thermal) };
+        let mut model = CellModel::new(&p, &options).unwrap();
+        prop_assert!(model.can_transpose());
+        let (y, slope) = disturbed_state(&mut model, &p, current, &noise);
+        model.control = [ControlRow::Current(10.0), ControlRow::Voltage(3.7), ControlRow::Power(60.0), ControlRow::Resistance(0.2)][control];
+        let leading = 10.0_f64.powf(leading);
+        let dense = dense_jacobian(&mut model, &y, &slope, leading);
+        model.linearize(&y, &slope).unwrap();
+        model.factor(leading).unwrap();
+        let n = model.layout.integrals;
+        let mut x = vec![0.0; y.len()];
+        // Of a size that every column sees.
+        for j in 0..n {
+            let size = (0..n).fold(0.0_f64, |m, i| m.max(dense[i][j].abs()));
+            x[j] = size * (1.5 + noise[(3 * j + 1) % noise.len()]);
+        }
+        let wanted = x.clone();
+        model.solve_transposed(&y, &mut x);
+        // A temperature that stays has no column.
+        let temperature = model.thermal.is_none().then_some(model.layout.temperature);
+        for j in (0..n).filter(|j| Some(*j) != temperature) {
+            let terms: Vec<f64> = (0..n).map(|i| dense[i][j] * x[i]).collect();
+            let size = terms.iter().fold(wanted[j].abs(), |m, t| m.max(t.abs()));
+            let miss = (terms.iter().sum::<f64>() - wanted[j]).abs() / size;
+            // The temperature's column is a difference of 0.01 K.
+            let tolerance = if j == model.layout.temperature { 1e-3 } else { 1e-7 };
+            prop_assert!(miss < tolerance, "column {j} ({:?}): {miss}", model.describe(j));
+        }
+    }
+}
+
 /// Every law of ageing in the structured solve. The mean concentration of a particle, which drives cracks, has
 /// no derivative there (it moves slowly): the test gives cracks no growth.
 #[test]

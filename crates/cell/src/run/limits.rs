@@ -2,14 +2,15 @@
 
 use super::Run;
 use crate::error::CellError;
-use crate::model::{ControlRow, integral};
+use crate::model::{CellModel, ControlRow, integral};
+use crate::parameters::ParameterSet;
 use crate::protocol::{Limit, Step, StepState};
 use crate::solution::EndReason;
 use crate::solver::bdf::DaeSystem;
 
 /// What ends a step before its duration.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Cause {
+pub(crate) enum Cause {
     /// The limit of the step with this index.
     Limit(usize),
     /// Particles of an electrode (0 negative, 1 positive) that are empty or full at their surface.
@@ -26,32 +27,83 @@ impl Cause {
     }
 }
 
-impl Run<'_> {
-    /// The limit that is closest to being met at a state, or furthest beyond, and its value: met when not
-    /// positive, NaN for a condition without a value.
-    fn nearest_limit(&self, step: &Step, y: &[f64], time: f64, slope: f64) -> (Cause, f64) {
+/// What limits look at beside the state: the cell, and where the protocol step began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gap<'a> {
+    pub(crate) parameters: &'a ParameterSet,
+    pub(crate) model: &'a CellModel,
+    /// A step ends when a surface stoichiometry comes this close to 0 or 1.
+    pub(crate) margin: f64,
+    /// Time, s, and charge, C/m2, at the start of the step.
+    pub(crate) step_start: (f64, f64),
+}
+
+impl Gap<'_> {
+    fn state(&self, y: &[f64], time: f64, slope: f64) -> StepState {
         let area = self.parameters.total_area_m2();
         let l = self.model.layout;
-        let state = StepState {
+        StepState {
             voltage_v: y[l.voltage],
             current_a: y[l.current] * area,
             temperature_k: y[l.temperature],
             time_s: time - self.step_start.0,
             charge_ah: (y[l.integrals + integral::CHARGE] - self.step_start.1) * area / 3600.0,
             voltage_slope_v_per_s: slope,
-        };
-        let capacity = self.parameters.nominal_capacity_ah;
-        let margin = self.options.stoichiometry_margin;
-        let particles = [1.0, -1.0].map(|sign| {
-            let (low, high) = self.surface_range(sign, y);
-            (Cause::Particles(usize::from(sign < 0.0)), (low - margin).min(1.0 - margin - high))
-        });
-        let limits = step.limits.iter().enumerate();
-        limits
-            .map(|(index, limit)| (Cause::Limit(index), limit.gap(&state, capacity)))
-            .chain(particles)
+        }
+    }
+
+    /// How far state `y` with dV/dt `slope` is from what `cause` ends; NaN for a condition without a value.
+    pub(crate) fn to(&self, cause: Cause, step: &Step, (y, time, slope): (&[f64], f64, f64)) -> f64 {
+        match cause {
+            Cause::Limit(index) => step.limits.get(index).map_or(f64::NAN, |limit| {
+                limit.gap(&self.state(y, time, slope), self.parameters.nominal_capacity_ah)
+            }),
+            Cause::Particles(electrode) => {
+                let (low, high) = self.surface_range(if electrode == 0 { 1.0 } else { -1.0 }, y);
+                (low - self.margin).min(1.0 - self.margin - high)
+            }
+        }
+    }
+
+    /// The limit that is closest to being met at a state, or furthest beyond, and its value: met when not
+    /// positive, NaN for a condition without a value.
+    fn nearest(&self, step: &Step, at: (&[f64], f64, f64)) -> (Cause, f64) {
+        let particles = [Cause::Particles(0), Cause::Particles(1)];
+        let causes = (0..step.limits.len()).map(Cause::Limit).chain(particles);
+        causes
+            .map(|cause| (cause, self.to(cause, step, at)))
             .reduce(|best, gap| if gap.1 < best.1 || gap.1.is_nan() { gap } else { best })
-            .unwrap_or(particles[0])
+            .unwrap_or((particles[0], f64::NAN))
+    }
+
+    /// Smallest and largest surface stoichiometry of the negative (`sign` 1) or the positive electrode (-1);
+    /// an electrode without particles is half full.
+    fn surface_range(&self, sign: f64, y: &[f64]) -> (f64, f64) {
+        let mut range = (f64::MAX, f64::MIN);
+        for family in self.model.electrodes.iter().filter(|e| e.sign == sign).flat_map(|e| &e.families) {
+            let start = family.surface_start();
+            for c in &y[start..start + family.count()] {
+                let x = c / family.max_concentration;
+                range = (range.0.min(x), range.1.max(x));
+            }
+        }
+        if range.0 > range.1 { (0.5, 0.5) } else { range }
+    }
+}
+
+impl Run<'_> {
+    fn limits(&self) -> Gap<'_> {
+        Gap {
+            parameters: self.parameters,
+            model: &self.model,
+            margin: self.options.stoichiometry_margin,
+            step_start: self.step_start,
+        }
+    }
+
+    /// Surface stoichiometries of an electrode, as [`Gap::surface_range`].
+    pub(super) fn surface_range(&self, sign: f64, y: &[f64]) -> (f64, f64) {
+        self.limits().surface_range(sign, y)
     }
 
     pub(super) fn met_limit(
@@ -61,7 +113,7 @@ impl Run<'_> {
         time: f64,
         slope: f64,
     ) -> Result<Option<Cause>, CellError> {
-        let (cause, value) = self.nearest_limit(step, y, time, slope);
+        let (cause, value) = self.limits().nearest(step, (y, time, slope));
         if value.is_nan() {
             let requirement =
                 "the condition that ends a step has no value here; check its logarithms, roots and quotients";
@@ -85,26 +137,12 @@ impl Run<'_> {
         (voltage - before) / width
     }
 
-    /// Smallest and largest surface stoichiometry of the negative (`sign` 1) or the positive electrode (-1);
-    /// an electrode without particles is half full.
-    pub(super) fn surface_range(&self, sign: f64, y: &[f64]) -> (f64, f64) {
-        let mut range = (f64::MAX, f64::MIN);
-        for family in self.model.electrodes.iter().filter(|e| e.sign == sign).flat_map(|e| &e.families) {
-            let start = family.surface_start();
-            for c in &y[start..start + family.count()] {
-                let x = c / family.max_concentration;
-                range = (range.0.min(x), range.1.max(x));
-            }
-        }
-        if range.0 > range.1 { (0.5, 0.5) } else { range }
-    }
-
     /// The nearest limit and its value at `time` in the last step.
     fn gap(&mut self, step: &Step, time: f64) -> (Cause, f64) {
         let slope = self.voltage_slope(step, time);
         let mut y = std::mem::take(&mut self.scratch);
         self.integrators.interpolate(time, &mut y);
-        let nearest = self.nearest_limit(step, &y, time, slope);
+        let nearest = self.limits().nearest(step, (&y, time, slope));
         self.scratch = y;
         nearest
     }

@@ -1,5 +1,6 @@
 //! Runs a protocol.
 
+mod follow;
 mod limits;
 mod probes;
 mod record;
@@ -7,17 +8,18 @@ mod watch;
 
 use crate::closed_form;
 use crate::error::CellError;
-use crate::model::{CellModel, ControlRow, integral};
+use crate::model::{CellModel, integral};
 use crate::options::{DfnOptions, check_times};
 use crate::parameters::ParameterSet;
-use crate::protocol::{Control, DriveCycle, DriveQuantity, PlacedStep, Protocol, Step};
+use crate::protocol::{Control, DriveCycle, PlacedStep, Protocol, Step};
 use crate::solution::{
     DfnSolution, EndReason, EnergyBalance, Inventory, StepSummary, StoichiometryRange, WorkCounters,
 };
 use crate::solver::Integrators;
 use crate::solver::bdf::DaeSystem;
-use limits::Cause;
 
+pub(crate) use follow::{Entry, Follower, Held};
+pub(crate) use limits::{Cause, Gap};
 pub(crate) use probes::Probes;
 pub use watch::{Checkpoint, Record, Unwatched, Watch};
 
@@ -69,7 +71,7 @@ pub fn solve_watched(
 }
 
 /// What a run is made from.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Inputs<'a> {
     pub(crate) parameters: &'a ParameterSet,
     pub(crate) protocol: &'a Protocol,
@@ -118,34 +120,51 @@ pub(crate) fn run_with_probes(
     if let Some(checkpoint) = checkpoint {
         run.resume(checkpoint)?;
     }
-    let mut steps = protocol.steps();
-    let mut failure = None;
-    let mut done = 0;
-    while let Some(placed) = steps.next() {
-        if let Some(known) = run.solution.steps.get(done) {
-            // Done before the checkpoint.
-            if placed.step.leaves_repeat && watch::ended_by_limit(known.end_reason) {
-                steps.leave_repeat();
-            }
-            done += 1;
-            continue;
-        }
-        let outcome = run.step(&placed);
-        match run.tell(watch).and(outcome) {
-            Ok(by_limit) if placed.step.leaves_repeat && by_limit => steps.leave_repeat(),
-            Ok(_) => {}
-            Err(error) => {
-                failure = Some(error);
-                break;
-            }
-        }
-        done += 1;
-        if run.probes.complete(run.solution.steps.len()) {
-            break;
-        }
-    }
+    let failure = run.follow_protocol(protocol, watch);
     let probes = std::mem::take(&mut run.probes);
     Ok((Outcome { solution: run.finish(), failure }, probes, states))
+}
+
+/// As [`solve_or_partial`] with the general solver, every time step of which `follower` is told.
+pub(crate) fn run_followed(inputs: &Inputs<'_>, follower: &mut dyn Follower) -> Result<Outcome, CellError> {
+    let Inputs { parameters, protocol, options, output_times } = *inputs;
+    options.validate()?;
+    protocol.validate()?;
+    check_times("output times [s]", output_times)?;
+    let model = CellModel::new(parameters, options)?;
+    let mut run = Run::new(parameters, model, options, output_times);
+    run.follower = Some(follower);
+    let failure = run.follow_protocol(protocol, &mut Unwatched);
+    Ok(Outcome { solution: run.finish(), failure })
+}
+
+/// A cell at the end of a run.
+pub(crate) struct EndState {
+    pub(crate) model: CellModel,
+    /// Unknowns.
+    pub(crate) y: Vec<f64>,
+    pub(crate) time_s: f64,
+    pub(crate) end_reason: EndReason,
+}
+
+/// The state at the end of `protocol`.
+///
+/// # Errors
+/// As [`solve`].
+pub(crate) fn run_to_end(
+    parameters: &ParameterSet,
+    protocol: &Protocol,
+    options: &DfnOptions,
+) -> Result<EndState, CellError> {
+    options.validate()?;
+    protocol.validate()?;
+    let mut run = Run::new(parameters, CellModel::new(parameters, options)?, options, &[]);
+    match run.follow_protocol(protocol, &mut Unwatched) {
+        Some(error) => Err(error),
+        None => {
+            Ok(EndState { end_reason: run.solution.end_reason, model: run.model, y: run.y, time_s: run.time })
+        }
+    }
 }
 
 /// How a run went: all of it, or what there is up to a failure.
@@ -188,6 +207,8 @@ struct Run<'a> {
     next_period: f64,
     period: f64,
     probes: Probes,
+    /// What is told of every time step.
+    follower: Option<&'a mut dyn Follower>,
     /// Cycle of the present step.
     cycle: usize,
     /// Time of the last record, s.
@@ -254,6 +275,7 @@ impl<'a> Run<'a> {
             next_period: f64::INFINITY,
             period: f64::INFINITY,
             probes: Probes::none(),
+            follower: None,
             cycle: 0,
             last_record_s: None,
             told: 0,
@@ -264,29 +286,31 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The control of a step that holds one value.
-    fn control_row(&self, control: &Control) -> ControlRow {
-        let area = self.parameters.total_area_m2();
-        match control {
-            Control::Current { amperes } => ControlRow::Current(amperes / area),
-            Control::CRate(rate) => ControlRow::Current(self.parameters.current_of_rate(*rate) / area),
-            Control::Voltage { volts } => ControlRow::Voltage(*volts),
-            Control::Power { watts } => ControlRow::Power(watts / area),
-            Control::Rest => ControlRow::Current(0.0),
-            Control::Resistance { ohms } => ControlRow::Resistance(ohms * area),
-            Control::Profile { cycle, factor } => self.traced(cycle, factor * cycle.value(0.0)),
+    /// Does all steps of `protocol` that are not done; gives why it could not go on, if so.
+    fn follow_protocol(&mut self, protocol: &Protocol, watch: &mut dyn Watch) -> Option<CellError> {
+        let mut steps = protocol.steps();
+        let mut done = 0;
+        while let Some(placed) = steps.next() {
+            if let Some(known) = self.solution.steps.get(done) {
+                // Done before the checkpoint.
+                if placed.step.leaves_repeat && watch::ended_by_limit(known.end_reason) {
+                    steps.leave_repeat();
+                }
+                done += 1;
+                continue;
+            }
+            let outcome = self.step(&placed);
+            match self.tell(watch).and(outcome) {
+                Ok(by_limit) if placed.step.leaves_repeat && by_limit => steps.leave_repeat(),
+                Ok(_) => {}
+                Err(error) => return Some(error),
+            }
+            done += 1;
+            if self.probes.complete(self.solution.steps.len()) {
+                break;
+            }
         }
-    }
-
-    /// The control that holds `value`, in the unit of the trace's quantity.
-    fn traced(&self, cycle: &DriveCycle, value: f64) -> ControlRow {
-        let area = self.parameters.total_area_m2();
-        match cycle.quantity() {
-            DriveQuantity::Current => ControlRow::Current(value / area),
-            DriveQuantity::CRate => ControlRow::Current(self.parameters.current_of_rate(value) / area),
-            DriveQuantity::Power => ControlRow::Power(value / area),
-            DriveQuantity::Voltage => ControlRow::Voltage(value),
-        }
+        None
     }
 
     /// Does one step; gives whether one of its limits ended it.
@@ -294,7 +318,8 @@ impl<'a> Run<'a> {
         let step = placed.step;
         self.cycle = placed.cycle;
         let area = self.parameters.total_area_m2();
-        self.hold(self.control_row(&step.control), 0.0);
+        let held = Held::of(&step.control);
+        self.hold(held, Held::Current(0.0))?;
         if !self.started {
             let mut y = std::mem::take(&mut self.y);
             let outcome = self.model.guess_potentials(&mut y, self.time);
@@ -318,6 +343,9 @@ impl<'a> Run<'a> {
         };
         self.audit(&self.y.clone());
         self.record_end(step);
+        if let Ok(cause) = &outcome {
+            self.follow_end(step, *cause)?;
+        }
         let at_end = if asked_for { EndReason::TimeLimit } else { EndReason::LongestDuration };
         let reason = match &outcome {
             Ok(cause) => cause.map_or(at_end, |cause| cause.end_reason(step)),
@@ -337,11 +365,16 @@ impl<'a> Run<'a> {
         Ok(matches!(outcome?, Some(Cause::Limit(_))))
     }
 
-    /// Sets the control to `row`, changing at `slope` per second (in its own unit) from now on.
-    fn hold(&mut self, row: ControlRow, slope: f64) {
-        self.model.control = row;
-        (self.model.control_slope, self.model.control_start) = (slope, self.time);
+    /// Holds a value from now on that changes at `slope` per second (in the same unit).
+    fn hold(&mut self, held: Held, slope: Held) -> Result<(), CellError> {
+        self.model.control = held.row(self.parameters);
+        (self.model.control_slope, self.model.control_start) =
+            (slope.row(self.parameters).value(), self.time);
         self.model.set_time(self.time);
+        match self.follower.as_deref_mut() {
+            Some(follower) => follower.follow(Entry::Hold { held, slope, start: self.time }),
+            None => Ok(()),
+        }
     }
 
     /// Makes the potentials consistent with the control and starts an integrator; gives a limit that is met at
@@ -350,6 +383,7 @@ impl<'a> Run<'a> {
         self.model.solve_potentials(&mut self.y, self.time)?;
         let slope = self.model.starting_slope(&self.y, self.time)?;
         self.integrators.restart(&mut self.model, kinks, (self.time, &self.y, &slope), span);
+        self.follow_begin()?;
         self.record_start();
         self.met_limit(step, &self.y, self.time, f64::INFINITY)
     }
@@ -378,8 +412,8 @@ impl<'a> Run<'a> {
             let segment = cycle.segment(local);
             let end = (start + segment.end_s).min(stop);
             let slope = (segment.end_value - segment.start_value) / (segment.end_s - segment.start_s);
-            let rate = self.traced(cycle, factor * slope).value();
-            self.hold(self.traced(cycle, factor * segment.start_value), rate);
+            let held = |value: f64| Held::traced(cycle.quantity(), factor * value);
+            self.hold(held(segment.start_value), held(slope))?;
             let jump = (segment.start_value - before).abs() > 1e-12 * cycle.largest();
             if (jump || before.is_nan())
                 && let Some(cause) = self.begin(step, true, end - self.time)?
@@ -411,6 +445,7 @@ impl<'a> Run<'a> {
                     value: failure.trouble.value,
                 });
             }
+            self.follow_step()?;
             self.solution.work.outside_table += self.model.outside;
             let y = std::mem::take(self.integrators.state());
             self.audit(&y);

@@ -93,6 +93,9 @@ impl Run<'_> {
         self.solution.current_a.push(y[l.current] * area);
         self.solution.temperature_k.push(y[l.temperature]);
         self.solution.discharge_capacity_ah.push(y[l.integrals + integral::CHARGE] * area / 3600.0);
+        if let Some(follower) = self.follower.as_deref_mut() {
+            follower.output(time);
+        }
     }
 
     fn push_profile(&mut self, time_s: f64, y: &[f64]) {

@@ -8,6 +8,8 @@
 //! functions are kept as long as Newton converges fast: so the rows that are linear in the unknowns
 //! (conservation of lithium, salt and charge) hold to rounding after every iteration.
 
+use super::LastStep;
+
 /// Highest order.
 pub(crate) const MAX_ORDER: usize = 5;
 const MAX_ITERATIONS: usize = 4;
@@ -620,6 +622,11 @@ impl Bdf {
                 *d += e;
             }
         }
+    }
+
+    /// The last step that was accepted.
+    pub(crate) fn last_step(&self) -> LastStep<'_> {
+        LastStep::Multistep { time: self.time, y: &self.y, leading: self.leading, order: self.last_order }
     }
 
     /// State that a failed step started from.

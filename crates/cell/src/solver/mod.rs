@@ -8,6 +8,15 @@ pub(crate) mod quadrature;
 use bdf::{Bdf, Counters, DaeSystem, StepFailure};
 use one_step::OneStep;
 
+/// The last time step, as what differentiates it needs it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum LastStep<'a> {
+    /// Of the multistep integrator: its end, the state there, dy'/dy and the order of the method.
+    Multistep { time: f64, y: &'a [f64], leading: f64, order: usize },
+    /// Of the one-step integrator: its start and length, and the states and slopes of all stages.
+    OneStep { start: f64, length: f64, stages: &'a [Vec<f64>], slopes: &'a [Vec<f64>] },
+}
+
 /// The multistep integrator and, made when it is first needed, the one-step integrator; one of them is at work.
 #[derive(Debug)]
 pub(crate) struct Integrators {
@@ -87,6 +96,14 @@ impl Integrators {
         match self.working_one_step() {
             Some(one_step) => one_step.interpolate_all(time, out),
             None => self.multistep.interpolate_all(time, out),
+        }
+    }
+
+    /// The last step that was accepted.
+    pub(crate) fn last_step(&self) -> LastStep<'_> {
+        match self.working_one_step() {
+            Some(one_step) => one_step.last_step(),
+            None => self.multistep.last_step(),
         }
     }
 

@@ -7,14 +7,15 @@
 //! All implicit stages share the coefficient 1/4: one matrix serves them all, and as many steps as have the
 //! same length.
 
+use super::LastStep;
 use super::bdf::{Counters, DaeSystem, StepFailure, Trouble};
 
-const STAGES: usize = 6;
-const GAMMA: f64 = 0.25;
+pub(crate) const STAGES: usize = 6;
+pub(crate) const GAMMA: f64 = 0.25;
 /// Times of the stages as parts of the step.
-const NODES: [f64; STAGES] = [0.0, 0.5, 83.0 / 250.0, 31.0 / 50.0, 17.0 / 20.0, 1.0];
+pub(crate) const NODES: [f64; STAGES] = [0.0, 0.5, 83.0 / 250.0, 31.0 / 50.0, 17.0 / 20.0, 1.0];
 /// Coefficients below the diagonal.
-const A: [[f64; STAGES - 1]; STAGES] = [
+pub(crate) const A: [[f64; STAGES - 1]; STAGES] = [
     [0.0; 5],
     [0.25, 0.0, 0.0, 0.0, 0.0],
     [8_611.0 / 62_500.0, -1_743.0 / 31_250.0, 0.0, 0.0, 0.0],
@@ -38,7 +39,7 @@ const EMBEDDED: [f64; STAGES] = [
     61_727.0 / 225_920.0,
 ];
 /// Stages through which the state within a step is interpolated (the start comes first).
-const INTERPOLATED: [usize; 3] = [2, 3, 5];
+pub(crate) const INTERPOLATED: [usize; 3] = [2, 3, 5];
 
 const MAX_ITERATIONS: usize = 8;
 const NEWTON_TOLERANCE: f64 = 0.03;
@@ -351,6 +352,12 @@ impl OneStep {
             }
         }
         system.norm(&self.residual)
+    }
+
+    /// The last step that was accepted.
+    pub(crate) fn last_step(&self) -> LastStep<'_> {
+        let start = self.previous_time();
+        LastStep::OneStep { start, length: self.last_step, stages: &self.stages, slopes: &self.slopes }
     }
 
     /// State at `time` within the last step: the cubic through its start, two stages and its end.

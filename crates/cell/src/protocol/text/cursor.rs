@@ -1,8 +1,8 @@
 //! A place in one statement of a protocol's text, and what can be read there.
 
-use super::spelling::closest;
 use super::units::{Kind, unit};
 use crate::error::CellError;
+use crate::spelling::closest;
 
 /// A number with a unit, in SI (charge in A h), and where it stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -145,7 +145,7 @@ impl<'a> Cursor<'a> {
             let message = "unexpected ','; a decimal sign is a point (2.5 V), and sentences are separated by ';' or line ends";
             return self.fault(at, message);
         }
-        let near = self.peek_word().and_then(|word| closest(&word, words));
+        let near = self.peek_word().and_then(|word| closest(&word, words.iter().copied()));
         let near = near.map_or(String::new(), |near| format!("; did you mean '{near}'?"));
         let listed: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
         let expected =

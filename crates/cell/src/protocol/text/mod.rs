@@ -17,7 +17,6 @@ mod clauses;
 mod cursor;
 mod patterns;
 mod sentence;
-mod spelling;
 mod units;
 mod write;
 

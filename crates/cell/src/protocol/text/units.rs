@@ -130,7 +130,7 @@ pub(super) fn unit(text: &str) -> Result<Unit, String> {
     let lower = spelled.to_lowercase();
     let found = exact.or_else(|| UNITS.iter().find(|u| u.0.to_lowercase() == lower));
     let Some((name, kind, factor, divisor)) = found.copied() else {
-        let near = super::spelling::closest(&spelled, &COMMON);
+        let near = crate::spelling::closest(&spelled, COMMON);
         let hint = near.map_or_else(
             || format!("known are {}", COMMON.join(", ")),
             |near| format!("did you mean '{near}'?"),
