@@ -306,7 +306,7 @@ impl OpenCircuitPotential {
 /// Open-circuit potential where it depends on the direction of the last change of lithium: the branches on
 /// full lithiation and on full delithiation. With the state h from -1 (lithiation) to 1 (delithiation) of a
 /// one-state model the potential is ((1 - h) lithiation + (1 + h) delithiation)/2 (G. L. Plett, Battery
-/// Management Systems I (2015), section 2.7; BPX 1.1, section on hysteresis).
+/// Management Systems I (2015), section 2.7; BPX 1.1, section on hysteresis). [`crate::HysteresisLaw`] says how h moves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hysteresis {

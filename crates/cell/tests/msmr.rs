@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use scalade_cell::{
     CellDocument, CellError, Control, DfnOptions, Kinetics, ModelKind, Msmr, MsmrQuantity, MsmrSpecies,
-    ParameterSet, Property, Protocol, Step, Thermal, solve,
+    ParameterSet, Property, Protocol, Step, Thermal, impedance_after, impedance_at_rest, solve,
 };
 
 const EXAMPLE: &str = include_str!("../../../data/cell/msmr/msmr_example.json");
@@ -254,6 +254,25 @@ fn symmetric_reactions_add_up_to_one() {
     assert!(one.iter().zip(&near).all(|(a, b)| (a - b).abs() < 1e-7), "{one:?} {near:?}");
     let far = with(0.7, Kinetics::Msmr);
     assert!(one.iter().zip(&far).all(|(a, b)| (a - b).abs() > 1e-5), "{one:?} {far:?}");
+}
+
+/// The closed form at rest and the linearised equations of the mesh know the same reactions.
+#[test]
+fn impedances_at_rest_agree() {
+    let still = Protocol::sequence(vec![Step::lasting(Control::Rest, 1.0)]);
+    let p = cell().started_at_state_of_charge(0.5).unwrap();
+    let frequencies = [1e-3, 0.1, 10.0, 1e3];
+    for model in [ModelKind::Dfn, ModelKind::Spm] {
+        let closed = impedance_at_rest(&p, model, &frequencies).unwrap();
+        let options = DfnOptions { model, ..DfnOptions::default() };
+        let solved = impedance_after(&p, &still, &options, &frequencies).unwrap().spectrum;
+        for i in 0..frequencies.len() {
+            let size = closed.z_real_ohm[i].hypot(closed.z_imag_ohm[i]);
+            let miss = (closed.z_real_ohm[i] - solved.z_real_ohm[i])
+                .hypot(closed.z_imag_ohm[i] - solved.z_imag_ohm[i]);
+            assert!(miss < 1e-4 * size, "{model:?} at {} Hz: {miss} of {size}", frequencies[i]);
+        }
+    }
 }
 
 /// The potential follows the temperature by itself; its entropic slope is the reversible heat, and all heats add up.
