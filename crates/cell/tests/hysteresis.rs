@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use scalade_cell::{
     CellError, Control, DfnOptions, DfnSolution, DriveCycle, DriveQuantity, Hold, Hysteresis, HysteresisLaw,
-    ModelKind, ParameterSet, Property, Protocol, Step, Thermal, impedance_after, solve,
+    ModelKind, Parameter, ParameterSet, Property, Protocol, Step, Thermal, impedance_after, solve,
+    solve_with_sensitivities,
 };
 
 const LITHIATION: &str = " - 0.03 - 0.02*x";
@@ -297,6 +298,35 @@ fn branches_of_bpx_files_are_solved() {
         assert!(
             run.energy.hysteresis_j > 0.0 && run.energy.residual_j.abs() < 1e-4 * run.energy.electrical_j
         );
+    }
+}
+
+/// Forward sensitivities carry the state along.
+#[test]
+fn sensitivities_are_those_of_differences() {
+    let p = cell(8.0, -0.3);
+    let names =
+        ["electrolyte.conductivity", "negative.material.particle_radius_m", "positive.material.diffusivity"];
+    let parameters = names.map(Parameter::at);
+    let times = [200.0, 700.0];
+    let protocol = steps(&[(1.0, 400.0), (-0.7, 400.0)]);
+    for law in [HysteresisLaw::OneState, HysteresisLaw::CurrentSigmoid] {
+        let options = DfnOptions { rtol: 1e-8, atol: 1e-10, ..DfnOptions::draft() };
+        let options = DfnOptions { hysteresis: law, ..options };
+        let (_, found) = solve_with_sensitivities(&p, &protocol, &options, &times, &parameters).unwrap();
+        for (index, parameter) in parameters.iter().enumerate() {
+            let at = |theta: f64| {
+                let changed = parameter.changed(&p, theta).unwrap();
+                solve(&changed, &protocol, &options, &times).unwrap().voltage_v
+            };
+            let (low, high) = (at(-1e-3), at(1e-3));
+            for i in 0..times.len() {
+                let wanted = (high[i] - low[i]) / 2e-3;
+                let slope = found.voltage_v[index][i];
+                let miss = (slope - wanted).abs();
+                assert!(miss < 1e-3 * wanted.abs() + 1e-6, "{law:?} {}: {slope} {wanted}", names[index]);
+            }
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use scalade_cell::{
     CellDocument, CellError, Control, DfnOptions, Kinetics, ModelKind, Msmr, MsmrQuantity, MsmrSpecies,
-    ParameterSet, Property, Protocol, Step, Thermal, impedance_after, impedance_at_rest, solve,
+    Parameter, ParameterSet, Property, Protocol, Step, Thermal, impedance_after, impedance_at_rest, solve,
+    solve_with_sensitivities,
 };
 
 const EXAMPLE: &str = include_str!("../../../data/cell/msmr/msmr_example.json");
@@ -271,6 +272,35 @@ fn impedances_at_rest_agree() {
             let miss = (closed.z_real_ohm[i] - solved.z_real_ohm[i])
                 .hypot(closed.z_imag_ohm[i] - solved.z_imag_ohm[i]);
             assert!(miss < 1e-4 * size, "{model:?} at {} Hz: {miss} of {size}", frequencies[i]);
+        }
+    }
+}
+
+/// Derivatives of the voltage along parameters that the materials do not know, and along some that they do, against
+/// differences of runs.
+#[test]
+fn sensitivities_are_those_of_differences() {
+    let p = cell();
+    let names = ["electrolyte.conductivity", "positive.material.particle_radius_m", "negative.thickness_m"];
+    let parameters = names.map(Parameter::at);
+    let protocol = Protocol::sequence(vec![Step::lasting(Control::CRate(1.0), 120.0)]);
+    let options = DfnOptions { rtol: 1e-8, atol: 1e-10, ..DfnOptions::draft() };
+    let times = [20.0, 120.0];
+    let (_, found) = solve_with_sensitivities(&p, &protocol, &options, &times, &parameters).unwrap();
+    for (index, parameter) in parameters.iter().enumerate() {
+        let at = |theta: f64| {
+            let changed = parameter.changed(&p, theta).unwrap();
+            solve(&changed, &protocol, &options, &times).unwrap().voltage_v
+        };
+        let (low, high) = (at(-1e-3), at(1e-3));
+        for i in 0..times.len() {
+            let wanted = (high[i] - low[i]) / 2e-3;
+            let slope = found.voltage_v[index][i];
+            assert!(
+                (slope - wanted).abs() < 1e-3 * wanted.abs() + 1e-6,
+                "{}: {slope} {wanted}",
+                names[index]
+            );
         }
     }
 }

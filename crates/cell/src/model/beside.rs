@@ -123,7 +123,7 @@ impl CellModel {
                 || self.sheet.is_some()
                 || self.thermal.is_some()
                 || self.reference_temperature != base.reference_temperature
-                || self.families().any(|f| f.side.is_some() || f.hysteresis.is_some()),
+                || self.families().any(|f| f.side.is_some() || f.hysteresis.is_some() || f.has_reactions()),
         }
     }
 

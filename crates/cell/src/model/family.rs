@@ -379,6 +379,11 @@ impl Family {
         Ok(())
     }
 
+    /// Whether one exchange-current density is not all there is.
+    pub(super) fn has_reactions(&self) -> bool {
+        self.reactions.is_some()
+    }
+
     /// The interface at `place` at current density j.
     pub(super) fn interface(&self, place: usize, j: f64, thermal_voltage: f64) -> Interface {
         if let Some(reactions) = &self.reactions {
