@@ -108,6 +108,15 @@ fn half_cells_and_blends() {
     }
 }
 
+#[test]
+fn materials_of_several_reactions() {
+    let text = include_str!("../../../data/cell/msmr/msmr_example.json");
+    let cell = scalade_cell::CellDocument::read(text).unwrap().parameters;
+    let names = ["electrolyte.conductivity", "negative.thickness_m", "positive.material.particle_radius_m"];
+    let text = "Discharge at C/2 for 10 minutes; Charge at C/5 for 5 minutes";
+    compare(&cell, &protocol(text), &DfnOptions::draft(), &[60.0, 500.0, 700.0], &names, 1e-6);
+}
+
 /// Forward sensitivities are corrected for the heat's derivatives, the pass backwards has them in its matrix.
 #[test]
 fn a_cell_that_warms_up() {

@@ -379,7 +379,7 @@ impl Family {
         Ok(())
     }
 
-    /// Whether one exchange-current density is not all there is.
+    /// Whether its kinetics hold values of their own beside the exchange-current density.
     pub(super) fn has_reactions(&self) -> bool {
         self.reactions.is_some()
     }
