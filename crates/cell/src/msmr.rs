@@ -12,9 +12,12 @@ use crate::error::CellError;
 use crate::{FARADAY, GAS_CONSTANT};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
+use std::sync::Arc;
 
 /// Most kinds of sites of a material.
 const MOST: usize = 50;
+/// Temperature of the curve from which the search for a potential starts, K.
+const GUESS_KELVIN: f64 = 298.15;
 /// Derivatives with respect to potential, temperature and salt concentration.
 type Number = Dual<3>;
 
@@ -65,6 +68,10 @@ pub struct Msmr {
     parts: Parts,
     /// Sum of the shares.
     total: f64,
+    /// Smallest ideality factor.
+    sharpest: f64,
+    /// (U, x) at [`GUESS_KELVIN`] with rising U: where the search for a potential starts.
+    curve: Arc<[(f64, f64)]>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -184,7 +191,9 @@ impl Msmr {
             let requirement = "must lie between 0.001 and 1000000".to_owned();
             return refuse("reference salt concentration [mol/m3]", salt, requirement);
         }
-        Ok(Self { parts, total })
+        let sharpest = parts.species.iter().map(|s| s.ideality).fold(f64::INFINITY, f64::min);
+        let curve = guesses(&parts.species);
+        Ok(Self { parts, total, sharpest, curve })
     }
 
     /// What it gives.
@@ -199,7 +208,7 @@ impl Msmr {
 
     /// Stoichiometry x(U, T) at equilibrium with potential `volts` against lithium.
     pub fn stoichiometry(&self, volts: f64, kelvin: f64) -> f64 {
-        self.parts.species.iter().map(|species| species.fraction * occupied(species, volts, kelvin).0).sum()
+        filled(&self.parts.species, volts, kelvin)
     }
 
     /// Potential U(x, T) at a stoichiometry, V, to rounding; `None` outside the open interval from 0 to the sum of
@@ -219,7 +228,9 @@ impl Msmr {
             ends.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), u| (a.min(u), b.max(u)));
         let upper = x > 0.5 * self.total;
         let target = if upper { empty } else { x };
-        let (mut u, mut before) = (0.5 * (low + high), high - low);
+        let (mut u, mut before) = (self.guess(x).clamp(low, high), high - low);
+        // A step of Newton's method this small leaves an error of its square.
+        let small = 1e-8 * self.sharpest / per_volt;
         for _ in 0..200 {
             let (mut held, mut slope) = (0.0, 0.0);
             for species in &self.parts.species {
@@ -240,11 +251,32 @@ impl Msmr {
             let next = if good { newton } else { 0.5 * (low + high) };
             let moved = (next - u).abs();
             (u, before) = (next, moved);
-            if miss == 0.0 || moved <= 2.0 * f64::EPSILON * u.abs().max(1e-3) {
+            if miss == 0.0 || moved <= 2.0 * f64::EPSILON * u.abs().max(1e-3) || (good && moved < small) {
                 break;
             }
         }
         Some(u)
+    }
+
+    /// First guess of the potential at `x`.
+    fn guess(&self, x: f64) -> f64 {
+        let next = self.curve.partition_point(|(_, filled)| *filled > x);
+        match (next.checked_sub(1).and_then(|i| self.curve.get(i)), self.curve.get(next)) {
+            (Some((u, a)), Some((v, b))) if a > b => u + (v - u) * (a - x) / (a - b),
+            (Some((u, _)), _) | (None, Some((u, _))) => *u,
+            (None, None) => 0.0,
+        }
+    }
+
+    /// Value at `point` = (x, c_e, c_s, T); `None` where there is none.
+    pub(crate) fn value(&self, point: [f64; 4]) -> Option<f64> {
+        let [x, salt, _, kelvin] = point;
+        let volts = self.potential_at(x, kelvin)?;
+        Some(if self.parts.quantity == MsmrQuantity::Potential {
+            volts
+        } else {
+            self.quantity_of(&self.sums(volts, kelvin), volts, kelvin, salt)
+        })
     }
 
     /// Value and derivative along `direction` at `point` = (x, c_e, c_s, T); `None` where there is none.
@@ -274,39 +306,47 @@ impl Msmr {
         let potential = Number::variable(volts, 0);
         let temperature = Number::variable(kelvin, 1);
         let salt = Number::variable(salt, 2);
-        let mut sums = Sums::new();
-        for species in &self.parts.species {
-            sums.add(species, potential, temperature);
-        }
-        let quantity = match self.parts.quantity {
-            MsmrQuantity::Potential => potential,
-            MsmrQuantity::EntropicSlope => sums.heating / sums.capacity,
-            MsmrQuantity::Diffusivity => {
-                let factor = self.parts.diffusivity_m2_per_s.unwrap_or(f64::NAN) * FARADAY / GAS_CONSTANT;
-                sums.full * (-sums.full + 1.0) * factor / (sums.capacity * temperature)
-            }
-            MsmrQuantity::ExchangeCurrent => self
-                .parts
-                .species
-                .iter()
-                .map(|species| self.reaction(species, potential, temperature, salt))
-                .fold(Number::constant(0.0), |sum, j| sum + j),
-        };
+        let sums = self.sums(potential, temperature);
+        let quantity = self.quantity_of(&sums, potential, temperature, salt);
         // The potential follows x and T: dx = x_U dU + x_T dT.
         let slope = 1.0 / sums.full.gradient[0];
         let by_temperature = -sums.full.gradient[1] * slope;
         Point { potential, kelvin: temperature, salt, quantity, slope, by_temperature }
     }
 
+    fn sums<R: Real>(&self, potential: R, kelvin: R) -> Sums<R> {
+        let mut sums = Sums::new();
+        for species in &self.parts.species {
+            sums.add(species, potential, kelvin);
+        }
+        sums
+    }
+
+    fn quantity_of<R: Real>(&self, sums: &Sums<R>, potential: R, kelvin: R, salt: R) -> R {
+        match self.parts.quantity {
+            MsmrQuantity::Potential => potential,
+            MsmrQuantity::EntropicSlope => sums.heating / sums.capacity,
+            MsmrQuantity::Diffusivity => {
+                let factor = self.parts.diffusivity_m2_per_s.unwrap_or(f64::NAN) * FARADAY / GAS_CONSTANT;
+                sums.full * (-sums.full + 1.0) * factor / (sums.capacity * kelvin)
+            }
+            MsmrQuantity::ExchangeCurrent => {
+                let reactions = self.parts.species.iter();
+                let currents = reactions.map(|species| self.reaction(species, potential, kelvin, salt));
+                currents.fold(R::constant(0.0), |sum, j| sum + j)
+            }
+        }
+    }
+
     /// Exchange-current density of one reaction.
-    fn reaction(&self, species: &MsmrSpecies, potential: Number, kelvin: Number, salt: Number) -> Number {
+    fn reaction<R: Real>(&self, species: &MsmrSpecies, potential: R, kelvin: R, salt: R) -> R {
         let (full, free) = occupied(species, potential, kelvin);
         let (a, w) = (species.transfer_coefficient, species.ideality);
         let reference = species.exchange_current_a_per_m2 * species.fraction.powf(w);
         let salt = salt * (1.0 / self.parts.reference_salt_concentration.unwrap_or(1000.0));
         // 0^0 counts as 1.
-        let power = |base: Number, exponent: f64| {
-            if exponent == 0.0 { Number::constant(1.0) } else { base.power(exponent) }
+        let power = |base: R, exponent: f64| {
+            if exponent == 0.0 { R::constant(1.0) } else { base.power(exponent) }
         };
         power(full, w * a) * power(free, w * (1.0 - a)) * power(salt, 1.0 - a) * reference
     }
@@ -334,27 +374,47 @@ impl Point {
 }
 
 /// Sums over the kinds of sites: x, -dx/dU, and dx/dT at constant U.
-struct Sums {
-    full: Number,
-    capacity: Number,
-    heating: Number,
+struct Sums<R> {
+    full: R,
+    capacity: R,
+    heating: R,
 }
 
-impl Sums {
+impl<R: Real> Sums<R> {
     fn new() -> Self {
-        let zero = Number::constant(0.0);
+        let zero = R::constant(0.0);
         Self { full: zero, capacity: zero, heating: zero }
     }
 
-    fn add(&mut self, species: &MsmrSpecies, potential: Number, kelvin: Number) {
+    fn add(&mut self, species: &MsmrSpecies, potential: R, kelvin: R) {
         let (full, free) = occupied(species, potential, kelvin);
-        let per_volt = Number::constant(FARADAY / (GAS_CONSTANT * species.ideality)) / kelvin;
+        let per_volt = R::constant(FARADAY / (GAS_CONSTANT * species.ideality)) / kelvin;
         let width = full * free * species.fraction;
         self.full = self.full + full * species.fraction;
         self.capacity = self.capacity + width * per_volt;
         let distance = potential + (-species.standard_potential_v);
         self.heating = self.heating + width * per_volt * distance / kelvin;
     }
+}
+
+/// Stoichiometry at a potential.
+fn filled(species: &[MsmrSpecies], volts: f64, kelvin: f64) -> f64 {
+    species.iter().map(|species| species.fraction * occupied(species, volts, kelvin).0).sum()
+}
+
+/// The curve from which the search for a potential starts, fine where any kind of sites fills.
+fn guesses(species: &[MsmrSpecies]) -> Arc<[(f64, f64)]> {
+    const REACH: i32 = 16;
+    let volt = GAS_CONSTANT * GUESS_KELVIN / FARADAY;
+    let mut volts: Vec<f64> = species
+        .iter()
+        .flat_map(|s| {
+            let width = 0.25 * s.ideality * volt;
+            (-4 * REACH..=4 * REACH).map(move |i| s.standard_potential_v + width * f64::from(i))
+        })
+        .collect();
+    volts.sort_by(f64::total_cmp);
+    volts.into_iter().map(|u| (u, filled(species, u, GUESS_KELVIN))).collect()
 }
 
 /// Shares of occupied and of free sites, each accurate where it is small.

@@ -196,8 +196,7 @@ impl Property {
             Self::Msmr(msmr) => {
                 for (index, o) in out.iter_mut().enumerate() {
                     let point = point(variables, index);
-                    let found = msmr.value_and_slope(point, [0.0; 4]);
-                    *o = found.ok_or(Undefined { index, value: point[0] })?.0;
+                    *o = msmr.value(point).ok_or(Undefined { index, value: point[0] })?;
                 }
             }
         }
@@ -307,7 +306,7 @@ impl OpenCircuitPotential {
 /// Open-circuit potential where it depends on the direction of the last change of lithium: the branches on
 /// full lithiation and on full delithiation. With the state h from -1 (lithiation) to 1 (delithiation) of a
 /// one-state model the potential is ((1 - h) lithiation + (1 + h) delithiation)/2 (G. L. Plett, Battery
-/// Management Systems I (2015), section 2.7; BPX 1.1, section on hysteresis).
+/// Management Systems I (2015), section 2.7; BPX 1.1, section on hysteresis). [`crate::HysteresisLaw`] says how h moves.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Hysteresis {
@@ -326,7 +325,7 @@ pub struct Hysteresis {
 impl Hysteresis {
     pub(crate) fn validate(&self, which: &str) -> Result<(), CellError> {
         let checks = [
-            ("hysteresis decay constant", self.decay_constant, 0.0, f64::MAX),
+            ("hysteresis decay constant", self.decay_constant, 0.0, 1e9),
             ("initial hysteresis state", self.initial_state, -1.0, 1.0),
         ];
         for (name, value, low, high) in checks {

@@ -3,8 +3,9 @@
 
 use proptest::prelude::*;
 use scalade_cell::{
-    CellError, Control, DfnOptions, DfnSolution, Hysteresis, HysteresisLaw, ModelKind, ParameterSet,
-    Property, Protocol, Step, Thermal, solve,
+    CellError, Control, DfnOptions, DfnSolution, DriveCycle, DriveQuantity, Hold, Hysteresis, HysteresisLaw,
+    ModelKind, Parameter, ParameterSet, Property, Protocol, Step, Thermal, impedance_after, solve,
+    solve_with_sensitivities,
 };
 
 const LITHIATION: &str = " - 0.03 - 0.02*x";
@@ -255,6 +256,86 @@ fn the_sigmoid_takes_the_branch_of_the_current() {
     let run = run.unwrap();
     assert!((run.end_voltage_v - 3.8).abs() < 1e-9);
     assert_conserved(&run);
+}
+
+/// Traces, which a one-step method follows over their kinks, against pieces of constant current.
+#[test]
+fn traces_turn_the_state_too() {
+    let p = cell(25.0, 0.4);
+    let values = [1.0, -0.8, 0.3, 0.0, -1.5, 2.0, -0.2];
+    let times = (0..=values.len()).map(|i| 60.0 * i as f64).collect();
+    let held = [&values[..], &[0.0]].concat();
+    let cycle = DriveCycle::new("turns", DriveQuantity::CRate, times, held, Hold::Step).unwrap();
+    let protocol = Protocol::sequence(vec![Step::new(Control::Profile { cycle: cycle.into(), factor: 1.0 })]);
+    let pieces: Vec<(f64, f64)> = values.iter().map(|rate| (*rate, 60.0)).collect();
+    for model in [ModelKind::Dfn, ModelKind::Spm] {
+        let options = options(model, HysteresisLaw::OneState);
+        let traced = solve(&p, &protocol, &options, &[]).unwrap();
+        let stepped = solve(&p, &steps(&pieces), &options, &[]).unwrap();
+        let state = |run: &DfnSolution| run.steps[run.steps.len() - 1].hysteresis.unwrap().negative.unwrap();
+        assert!((state(&traced) - state(&stepped)).abs() < 1e-5, "{model:?}");
+        assert!((traced.end_voltage_v - stepped.end_voltage_v).abs() < 1e-5, "{model:?}");
+        assert_conserved(&traced);
+    }
+}
+
+/// Branches as tables in a BPX file of version 1.1.
+#[test]
+fn branches_of_bpx_files_are_solved() {
+    let text = include_str!("../../../data/cell/bpx/nmc_pouch_cell_BPX_user-defined_hysteresis.json");
+    let mut p = ParameterSet::from_bpx(text).unwrap();
+    // In this file the branch called lithiation lies above the other one.
+    let branches = p.negative.porous_mut().unwrap().material.hysteresis.as_mut().unwrap();
+    std::mem::swap(&mut branches.lithiation, &mut branches.delithiation);
+    (branches.decay_constant, branches.initial_state) = (Some(30.0), Some(-1.0));
+    let p = p.started_at_state_of_charge(0.9).unwrap();
+    for law in [HysteresisLaw::OneState, HysteresisLaw::CurrentSigmoid] {
+        let options = DfnOptions { hysteresis: law, ..DfnOptions::default() };
+        let run = solve(&p, &steps(&[(1.0, 1800.0), (-0.5, 1200.0)]), &options, &[]).unwrap();
+        assert_conserved(&run);
+        let states: Vec<f64> = run.steps.iter().map(|s| s.hysteresis.unwrap().negative.unwrap()).collect();
+        assert!(states[0] > 0.95 && states[1] < -0.5, "{law:?}: {states:?}");
+        assert!(
+            run.energy.hysteresis_j > 0.0 && run.energy.residual_j.abs() < 1e-4 * run.energy.electrical_j
+        );
+    }
+}
+
+/// Forward sensitivities carry the state along.
+#[test]
+fn sensitivities_are_those_of_differences() {
+    let p = cell(8.0, -0.3);
+    let names =
+        ["electrolyte.conductivity", "negative.material.particle_radius_m", "positive.material.diffusivity"];
+    let parameters = names.map(Parameter::at);
+    let times = [200.0, 700.0];
+    let protocol = steps(&[(1.0, 400.0), (-0.7, 400.0)]);
+    for law in [HysteresisLaw::OneState, HysteresisLaw::CurrentSigmoid] {
+        let options = DfnOptions { rtol: 1e-8, atol: 1e-10, ..DfnOptions::draft() };
+        let options = DfnOptions { hysteresis: law, ..options };
+        let (_, found) = solve_with_sensitivities(&p, &protocol, &options, &times, &parameters).unwrap();
+        for (index, parameter) in parameters.iter().enumerate() {
+            let at = |theta: f64| {
+                let changed = parameter.changed(&p, theta).unwrap();
+                solve(&changed, &protocol, &options, &times).unwrap().voltage_v
+            };
+            let (low, high) = (at(-1e-3), at(1e-3));
+            for i in 0..times.len() {
+                let wanted = (high[i] - low[i]) / 2e-3;
+                let slope = found.voltage_v[index][i];
+                let miss = (slope - wanted).abs();
+                assert!(miss < 1e-3 * wanted.abs() + 1e-6, "{law:?} {}: {slope} {wanted}", names[index]);
+            }
+        }
+    }
+}
+
+#[test]
+fn impedances_and_hysteresis_exclude_each_other() {
+    let law = HysteresisLaw::OneState;
+    let error =
+        impedance_after(&cell(1.0, 0.0), &steps(&[(1.0, 60.0)]), &options(ModelKind::Dfn, law), &[1.0]);
+    assert!(error.unwrap_err().to_string().contains("hysteresis"));
 }
 
 #[test]

@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use scalade_cell::{
     CellDocument, CellError, Control, DfnOptions, Kinetics, ModelKind, Msmr, MsmrQuantity, MsmrSpecies,
-    ParameterSet, Property, Protocol, Step, Thermal, solve,
+    Parameter, ParameterSet, Property, Protocol, Step, Thermal, impedance_after, impedance_at_rest, solve,
+    solve_with_sensitivities,
 };
 
 const EXAMPLE: &str = include_str!("../../../data/cell/msmr/msmr_example.json");
@@ -254,6 +255,54 @@ fn symmetric_reactions_add_up_to_one() {
     assert!(one.iter().zip(&near).all(|(a, b)| (a - b).abs() < 1e-7), "{one:?} {near:?}");
     let far = with(0.7, Kinetics::Msmr);
     assert!(one.iter().zip(&far).all(|(a, b)| (a - b).abs() > 1e-5), "{one:?} {far:?}");
+}
+
+/// The closed form at rest and the linearised equations of the mesh know the same reactions.
+#[test]
+fn impedances_at_rest_agree() {
+    let still = Protocol::sequence(vec![Step::lasting(Control::Rest, 1.0)]);
+    let p = cell().started_at_state_of_charge(0.5).unwrap();
+    let frequencies = [1e-3, 0.1, 10.0, 1e3];
+    for model in [ModelKind::Dfn, ModelKind::Spm] {
+        let closed = impedance_at_rest(&p, model, &frequencies).unwrap();
+        let options = DfnOptions { model, ..DfnOptions::default() };
+        let solved = impedance_after(&p, &still, &options, &frequencies).unwrap().spectrum;
+        for i in 0..frequencies.len() {
+            let size = closed.z_real_ohm[i].hypot(closed.z_imag_ohm[i]);
+            let miss = (closed.z_real_ohm[i] - solved.z_real_ohm[i])
+                .hypot(closed.z_imag_ohm[i] - solved.z_imag_ohm[i]);
+            assert!(miss < 1e-4 * size, "{model:?} at {} Hz: {miss} of {size}", frequencies[i]);
+        }
+    }
+}
+
+/// Derivatives of the voltage along parameters that the materials do not know, and along some that they do, against
+/// differences of runs.
+#[test]
+fn sensitivities_are_those_of_differences() {
+    let p = cell();
+    let names = ["electrolyte.conductivity", "positive.material.particle_radius_m", "negative.thickness_m"];
+    let parameters = names.map(Parameter::at);
+    let protocol = Protocol::sequence(vec![Step::lasting(Control::CRate(1.0), 120.0)]);
+    let options = DfnOptions { rtol: 1e-8, atol: 1e-10, ..DfnOptions::draft() };
+    let times = [20.0, 120.0];
+    let (_, found) = solve_with_sensitivities(&p, &protocol, &options, &times, &parameters).unwrap();
+    for (index, parameter) in parameters.iter().enumerate() {
+        let at = |theta: f64| {
+            let changed = parameter.changed(&p, theta).unwrap();
+            solve(&changed, &protocol, &options, &times).unwrap().voltage_v
+        };
+        let (low, high) = (at(-1e-3), at(1e-3));
+        for i in 0..times.len() {
+            let wanted = (high[i] - low[i]) / 2e-3;
+            let slope = found.voltage_v[index][i];
+            assert!(
+                (slope - wanted).abs() < 1e-3 * wanted.abs() + 1e-6,
+                "{}: {slope} {wanted}",
+                names[index]
+            );
+        }
+    }
 }
 
 /// The potential follows the temperature by itself; its entropic slope is the reversible heat, and all heats add up.

@@ -9,7 +9,7 @@ use crate::error::CellError;
 use crate::mesh::LineMesh;
 use crate::model::harmonic::{DoubleLayers, Harmonic, HarmonicResponse};
 use crate::model::{CellModel, ElectrodeModel};
-use crate::options::DfnOptions;
+use crate::options::{DfnOptions, HysteresisLaw};
 use crate::parameters::{NegativeElectrode, ParameterSet};
 use crate::protocol::Protocol;
 use crate::run::{EndState, run_to_end};
@@ -83,8 +83,8 @@ const COARSE: Resolution = Resolution { order: 6, radial_order: 7, widths: [2.0,
 /// ```
 ///
 /// # Errors
-/// [`CellError::Option`] for a frequency that is not positive and finite; [`CellError::Parameter`] for side reactions,
-/// which are not linearised; what [`crate::solve`] says of parameters, options, protocol and run;
+/// [`CellError::Option`] for a frequency that is not positive and finite; [`CellError::Parameter`] for side reactions
+/// and hysteresis, which are not linearised; what [`crate::solve`] says of parameters, options, protocol and run;
 /// [`CellError::TimeStep`] with the place where a property has no derivative or the response is singular.
 pub fn impedance_after(
     parameters: &ParameterSet,
@@ -98,6 +98,13 @@ pub fn impedance_after(
             name: "impedance with side reactions".to_owned(),
             value: f64::NAN,
             requirement: "is not linearised: switch SEI, plating and cracks off".to_owned(),
+        });
+    }
+    if options.hysteresis != HysteresisLaw::Off {
+        return Err(CellError::Parameter {
+            name: "impedance with hysteresis".to_owned(),
+            value: f64::NAN,
+            requirement: "is not linearised: switch hysteresis off".to_owned(),
         });
     }
     let end = run_to_end(parameters, protocol, options)?;

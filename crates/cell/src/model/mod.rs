@@ -3,8 +3,8 @@
 //! Unknowns per area of one electrode pair, in this order: particle concentrations of each family of each
 //! electrode (by radial node, then by node through the thickness), electrolyte concentration, electrolyte
 //! potential, solid potential, interfacial current densities of each family, unknowns of their side reactions,
-//! their states of hysteresis, cell current density I, terminal voltage, temperature, and the integrals of [`integral`]. The solid potential of the negative
-//! collector is the reference, 0 V.
+//! their states of hysteresis, cell current density I, terminal voltage, temperature, and the integrals of
+//! [`integral`]. The solid potential of the negative collector is the reference, 0 V.
 //!
 //! The single-particle models have one node per electrode, no electrolyte potential, and in place of the
 //! solid potential the mean potential difference of solid and electrolyte of each electrode.
