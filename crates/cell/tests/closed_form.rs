@@ -123,9 +123,11 @@ proptest! {
             if *limited { step.until_voltage_below(low).until_voltage_above(high) } else { step }
         }).collect());
         let times: Vec<f64> = (0..60).map(|i| 0.37 + 171.3 * f64::from(i)).collect();
-        let closed = solve(&p, &protocol, &spm(), &times).unwrap();
+        // At the usual margin a restart beside empty particles has no time step at 1e-9 V.
+        let at_margin = |options: DfnOptions| DfnOptions { stoichiometry_margin: 1e-4, ..options };
+        let closed = solve(&p, &protocol, &at_margin(spm()), &times).unwrap();
         prop_assert!(in_closed_form(&closed));
-        let general = solve(&p, &protocol, &general(), &times).unwrap();
+        let general = solve(&p, &protocol, &at_margin(general()), &times).unwrap();
         prop_assert!(general.work.linearizations > 0 || general.end_time_s == 0.0);
         prop_assert_eq!(closed.steps.len(), general.steps.len());
         let mut starts = Vec::new();

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use scalade_cell::{
-    CellError, Control, DfnOptions, EndReason, MeshOptions, Outside, ParameterSet, Property, Protocol, Step,
-    Table, Thermal, solve,
+    CellError, Control, DfnOptions, EndReason, MeshOptions, ModelKind, Outside, ParameterSet, Property,
+    Protocol, Step, Table, Thermal, solve,
 };
 
 fn lasting(control: Control, seconds: f64) -> Protocol {
@@ -161,4 +161,64 @@ fn constant_voltage_and_charging_power_start_from_rest() {
             .unwrap();
     assert!((charge.voltage_v[0] * charge.current_a[0] + 2.0).abs() < 1e-6);
     assert!((charge.energy.electrical_j + 1200.0).abs() < 1e-3);
+}
+
+/// Particles that are empty or full end a discharge; what follows fills or empties them again and is not ended by
+/// them, while going on is.
+#[test]
+fn steps_away_from_empty_or_full_particles_are_done() {
+    let p = ParameterSet::chen2020().unwrap().started_at_state_of_charge(1.0).unwrap();
+    for (model, audit_heat_of_mixing) in
+        [(ModelKind::Dfn, false), (ModelKind::Spm, false), (ModelKind::Spm, true)]
+    {
+        let options =
+            DfnOptions { model, audit_heat_of_mixing, stoichiometry_margin: 1e-3, ..DfnOptions::default() };
+        let steps = [(2.0, 20_000.0), (0.0, 300.0), (1.0, 5_000.0), (-1.0, 600.0)];
+        let steps = steps.map(|(rate, s)| Step::lasting(Control::CRate(rate), s)).to_vec();
+        let run = solve(&p, &Protocol::sequence(steps), &options, &[]).unwrap();
+        let [first, rest, on, back] = run.steps.as_slice() else { panic!("{:?}", run.steps) };
+        for step in [first, on] {
+            assert!(
+                matches!(
+                    step.end_reason,
+                    EndReason::NegativeStoichiometry | EndReason::PositiveStoichiometry
+                ),
+                "{model:?}: {step:?}"
+            );
+        }
+        assert!(on.end_s - on.start_s < 500.0);
+        for (step, duration) in [(rest, 300.0), (back, 600.0)] {
+            assert_eq!(step.end_reason, EndReason::TimeLimit, "{model:?}: {step:?}");
+            assert!((step.end_s - step.start_s - duration).abs() < 1e-9);
+        }
+    }
+}
+
+/// The same at the usual margin and tolerance, where the voltage falls by volts in the last moment.
+#[test]
+fn steps_away_from_the_usual_margin_are_done() {
+    for name in ["Marquis2019", "Chen2020", "Prada2013", "Ai2020", "Mohtat2020", "Ecker2015", "Xu2019"] {
+        let p = ParameterSet::bundled(name).unwrap().started_at_state_of_charge(0.9).unwrap();
+        for (model, audit_heat_of_mixing) in
+            [(ModelKind::Dfn, false), (ModelKind::Spm, false), (ModelKind::Spm, true)]
+        {
+            let options = DfnOptions { model, audit_heat_of_mixing, ..DfnOptions::default() };
+            for sign in [1.0, -1.0] {
+                let steps = [(0.5 * sign, 20_000.0), (-0.2 * sign, 600.0), (0.0, 100.0)];
+                let steps = steps.map(|(rate, s)| Step::lasting(Control::CRate(rate), s)).to_vec();
+                let outcome =
+                    scalade_cell::solve_or_partial(&p, &Protocol::sequence(steps), &options, &[]).unwrap();
+                println!(
+                    "{name} {model:?} {audit_heat_of_mixing} {sign} {:?} {:?}",
+                    outcome
+                        .solution
+                        .steps
+                        .iter()
+                        .map(|s| (s.end_s - s.start_s, s.end_reason))
+                        .collect::<Vec<_>>(),
+                    outcome.failure
+                );
+            }
+        }
+    }
 }

@@ -109,6 +109,8 @@ struct Sums {
 pub(super) struct ClosedRun<'a> {
     p: &'a ParameterSet,
     options: &'a DfnOptions,
+    /// How close particles may come to empty or full in this step.
+    margin: f64,
     output_times: &'a [f64],
     cell: ClosedCell<'a>,
     area: f64,
@@ -166,6 +168,7 @@ impl<'a> ClosedRun<'a> {
         Some(Self {
             p,
             options,
+            margin: options.stoichiometry_margin,
             output_times,
             cell,
             area,
@@ -234,8 +237,27 @@ impl<'a> ClosedRun<'a> {
         Ok(matches!(cause, Some(Cause::Limit(_))))
     }
 
+    /// Sets how close particles may come to empty or full in the step that begins: those that ended the step before
+    /// and now move away from the bound are given half of what is left to it.
+    fn set_margin(&mut self, batch: &Batch) {
+        /// A moment, s, after which the surface shows which way it goes.
+        const MOMENT: f64 = 1e-3;
+        self.margin = self.options.stoichiometry_margin;
+        let mut least = self.margin;
+        for (place, side) in self.cell.sides() {
+            let (now, then) = (batch.x[place][0], side.sphere.surface(MOMENT));
+            for empty in [true, false] {
+                let left = room(now, empty, 0.0);
+                if left <= self.margin + TOUCH && room(then, empty, 0.0) > left {
+                    least = least.min(0.5 * left);
+                }
+            }
+        }
+        self.margin = least;
+    }
+
     /// The limit that is met, or furthest overstepped, when the step begins.
-    fn met_at_start(&self, step: &Step, batch: &Batch) -> Option<Cause> {
+    fn met_at_start(&mut self, step: &Step, batch: &Batch) -> Option<Cause> {
         let state = StepState {
             voltage_v: batch.voltage[0],
             current_a: self.cell.current() * self.area,
@@ -246,7 +268,8 @@ impl<'a> ClosedRun<'a> {
         };
         let capacity = self.p.nominal_capacity_ah;
         let limits = step.limits.iter().enumerate();
-        let margin = self.options.stoichiometry_margin;
+        self.set_margin(batch);
+        let margin = self.margin;
         let particles = self.cell.sides().flat_map(|(place, _)| {
             // Particles that ended the step before are at the margin to rounding.
             [true, false].map(|empty| {
@@ -380,7 +403,7 @@ impl<'a> ClosedRun<'a> {
     fn examine_particles(&self, leg: &mut Leg, right: f64, batch: &Batch) -> Option<f64> {
         let rule = Rule::get();
         let width = right - leg.left;
-        let margin = self.options.stoichiometry_margin;
+        let margin = self.margin;
         let mut largest = 0.0_f64;
         for (place, _) in self.cell.sides() {
             let x: Values = first(&batch.x[place]);
@@ -449,7 +472,7 @@ impl<'a> ClosedRun<'a> {
         let Cause::Particles { place, empty } = cause else { return };
         let Some((_, side)) = self.cell.sides().find(|(own, _)| *own == place) else { return };
         let (low, high) = bracket(leg, width, j, rooms);
-        let margin = self.options.stoichiometry_margin;
+        let margin = self.margin;
         let surface = |position: f64| {
             Ok::<f64, std::convert::Infallible>(room(
                 side.sphere.surface(leg.seconds(position)),

@@ -12,11 +12,11 @@
 //! result is that of the forward sensitivities to rounding).
 
 use super::LossSlope;
-use super::forward::{INSTANT, SLOPE_STEP};
+use super::forward::SLOPE_STEP;
 use super::pair::Pair;
 use super::points::{MOST, combine, multistep, polynomial};
 use super::tape::{End, Hold, Piece, Tape, TimeStep};
-use crate::model::{CellModel, integral};
+use crate::model::{CellModel, INSTANT, integral};
 use crate::run::Inputs;
 use crate::solver::bdf::{DaeSystem, Trouble};
 use crate::solver::one_step::{A, GAMMA, INTERPOLATED, NODES, STAGES};

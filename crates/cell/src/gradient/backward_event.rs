@@ -2,12 +2,11 @@
 
 use super::Fault;
 use super::backward::{Backward, Bars, Interpolation};
-use super::event::{TIME_DIFFERENCE, rate};
-use super::forward::INSTANT;
+use super::event::TIME_DIFFERENCE;
 use super::pair::Pair;
 use super::tape::End;
 use crate::error::CellError;
-use crate::model::integral;
+use crate::model::{INSTANT, integral};
 use crate::run::{Cause, Gap};
 use crate::solver::bdf::DaeSystem;
 
@@ -30,7 +29,7 @@ impl Backward<'_> {
         at.rate(&mut interpolated);
         self.base.linearize(y, &vec![0.0; y.len()])?;
         self.base.factor(INSTANT)?;
-        let moving = rate(&mut self.base, y, &interpolated)?;
+        let moving = self.base.rate_of_all(y, &interpolated)?;
         let margin = self.inputs.options.stoichiometry_margin;
         let base = Gap { parameters: self.inputs.parameters, model: &self.base, margin, step_start: started };
         let slope = at.of(l.voltage)[1];

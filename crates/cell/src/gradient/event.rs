@@ -1,15 +1,14 @@
 //! Ends of protocol steps: by how much their times change.
 
 use super::backward_event::standstill;
-use super::forward::{CORRECTION, Forward, INSTANT, MOST_CORRECTIONS};
+use super::forward::Forward;
 use super::pair::Pair;
 use super::points::{Point, combine};
 use super::{StepSensitivity, located};
 use crate::error::CellError;
-use crate::model::{CellModel, integral};
+use crate::model::integral;
 use crate::protocol::Step;
 use crate::run::{Cause, Gap};
-use crate::solver::bdf::{DaeSystem, Trouble};
 
 /// A difference in time by which the gap is differentiated, relative to the last time step.
 pub(super) const TIME_DIFFERENCE: f64 = 1e-4;
@@ -44,7 +43,7 @@ impl Forward<'_> {
             self.set_time(time);
             let project = self
                 .project(y, &tangents)
-                .and_then(|tangents| Ok((tangents, self::rate(&mut self.base, y, &rate)?)));
+                .and_then(|tangents| Ok((tangents, self.base.rate_of_all(y, &rate)?)));
             let (at_time, rate) = project.map_err(|trouble| located(&self.base, time, trouble))?;
             tangents = self.moved(step, cause, (time, y), (&rate, at_time))?;
         }
@@ -138,63 +137,4 @@ impl Forward<'_> {
         self.step_start_energy = y[energy];
         self.result.steps.push(kept);
     }
-}
-
-/// Rate of change of all unknowns at `y` where that of the concentrations is `known`, with the derivatives at y that
-/// are factored for [`INSTANT`].
-pub(super) fn rate(base: &mut CellModel, y: &[f64], known: &[f64]) -> Result<Vec<f64>, Trouble> {
-    let l = base.layout;
-    let mut out = vec![0.0; y.len()];
-    base.mass_times(known, &mut out);
-    for value in &mut out {
-        *value *= INSTANT;
-    }
-    out[l.current] = base.control_slope;
-    base.solve(&mut out);
-    if base.newton_matrix_is_approximate() {
-        correct_rate(base, y, known, &mut out)?;
-    }
-    out[l.integrals..].fill(0.0);
-    out[l.integrals + integral::CHARGE] = y[l.current];
-    out[l.integrals + integral::ENERGY] = y[l.current] * y[l.voltage];
-    match out.iter().position(|v| !v.is_finite()) {
-        None => Ok(out),
-        Some(unknown) => {
-            Err(Trouble { unknown, value: out[unknown], reason: "the state has no rate of change" })
-        }
-    }
-}
-
-/// Corrects a rate for what the Newton matrix leaves out.
-fn correct_rate(base: &mut CellModel, y: &[f64], known: &[f64], out: &mut [f64]) -> Result<(), Trouble> {
-    /// Difference in time by which the residual is differentiated, s.
-    const SHIFT: f64 = 1e-3;
-    let l = base.layout;
-    let zero = vec![0.0; y.len()];
-    let mut residuals = [zero.clone(), zero.clone(), zero.clone()];
-    let mut difference = zero.clone();
-    for _ in 0..MOST_CORRECTIONS {
-        let [plus, minus, mass] = &mut residuals;
-        for (side, residual) in [(SHIFT, &mut *plus), (-SHIFT, &mut *minus)] {
-            let at: Vec<f64> = y.iter().zip(out.iter()).map(|(y, v)| y + side * v).collect();
-            base.residual(&at, &zero, residual)?;
-        }
-        for ((d, v), r) in difference.iter_mut().zip(out.iter()).zip(known) {
-            *d = INSTANT * (v - r);
-        }
-        base.mass_times(&difference, mass);
-        for i in 0..l.integrals {
-            plus[i] = (plus[i] - minus[i]) / (2.0 * SHIFT) + mass[i];
-        }
-        plus[l.current] -= base.control_slope;
-        plus[l.integrals..].fill(0.0);
-        base.solve(plus);
-        for (v, c) in out[..l.integrals].iter_mut().zip(plus.iter()) {
-            *v -= c;
-        }
-        if base.norm(plus) <= CORRECTION * base.norm(out) {
-            break;
-        }
-    }
-    Ok(())
 }

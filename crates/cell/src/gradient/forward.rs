@@ -24,19 +24,14 @@ use super::pair::Pair;
 use super::points::{MOST, Point, combine, multistep, polynomial};
 use super::{Parameter, Sensitivities, located};
 use crate::error::CellError;
-use crate::model::{CellModel, integral};
+use crate::model::{CORRECTION, CellModel, INSTANT, MOST_CORRECTIONS, integral};
 use crate::run::{Entry, Follower, Inputs};
 use crate::solver::LastStep;
 use crate::solver::bdf::{DaeSystem, Trouble};
 use crate::solver::one_step::{A, GAMMA, INTERPOLATED, NODES, STAGES};
 
-/// Leading coefficient, 1/s, of an implicit step so short that concentrations stay and only potentials follow.
-pub(super) const INSTANT: f64 = 1e10;
 /// Length, s, of an implicit step by which the slope of a tangent is found.
 pub(super) const SLOPE_STEP: f64 = 1e-9;
-/// Where the Newton matrix is approximate, a tangent is corrected until the correction is this small relative to it.
-pub(super) const CORRECTION: f64 = 1e-9;
-pub(super) const MOST_CORRECTIONS: usize = 30;
 
 /// Tangents of a run, as far as it has come.
 #[derive(Debug)]

@@ -43,6 +43,7 @@ use hysteresis::HysteresisBlock;
 use porous::PorousChain;
 
 pub(crate) use beside::Difference;
+pub(crate) use tangent::{CORRECTION, INSTANT, MOST_CORRECTIONS};
 
 /// Positions of the integrals behind the unknowns, all per electrode-pair area.
 pub(crate) mod integral {

@@ -2,7 +2,7 @@
 
 use super::Run;
 use crate::error::CellError;
-use crate::model::{CellModel, ControlRow, integral};
+use crate::model::{CellModel, ControlRow, INSTANT, integral};
 use crate::parameters::ParameterSet;
 use crate::protocol::{Limit, Step, StepState};
 use crate::solution::EndReason;
@@ -96,7 +96,7 @@ impl Run<'_> {
         Gap {
             parameters: self.parameters,
             model: &self.model,
-            margin: self.options.stoichiometry_margin,
+            margin: self.margin,
             step_start: self.step_start,
         }
     }
@@ -104,6 +104,42 @@ impl Run<'_> {
     /// Surface stoichiometries of an electrode, as [`Gap::surface_range`].
     pub(super) fn surface_range(&self, sign: f64, y: &[f64]) -> (f64, f64) {
         self.limits().surface_range(sign, y)
+    }
+
+    /// Sets how close particles may come to empty or full from here on, where concentrations change by `slope`: those
+    /// that ended the step before and now move away from the bound are given half of what is left to it.
+    pub(super) fn set_margin(&mut self, slope: &[f64]) {
+        let bound = self.options.stoichiometry_margin;
+        self.margin = bound;
+        for family in self.model.families() {
+            let start = family.surface_start();
+            for i in start..start + family.count() {
+                let x = self.y[i] / family.max_concentration;
+                for (left, inward) in [(x, slope[i] > 0.0), (1.0 - x, slope[i] < 0.0)] {
+                    if left <= bound && inward {
+                        self.margin = self.margin.min(0.5 * left);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The slope with that of the potentials: beside empty or full particles they change by volts in no time, and a
+    /// prediction that holds them would take no step. Left alone where it has none.
+    pub(super) fn potentials_too(&mut self, slope: Vec<f64>) -> Vec<f64> {
+        let complete = self
+            .model
+            .linearize(&self.y, &slope)
+            .and_then(|()| self.model.factor(INSTANT))
+            .and_then(|()| self.model.rate_of_all(&self.y, &slope));
+        let integrals = self.model.layout.integrals;
+        match complete {
+            Ok(mut complete) => {
+                complete[integrals..].copy_from_slice(&slope[integrals..]);
+                complete
+            }
+            Err(_) => slope,
+        }
     }
 
     pub(super) fn met_limit(

@@ -207,6 +207,8 @@ struct Run<'a> {
     next_period: f64,
     period: f64,
     probes: Probes,
+    /// How close particles may come to empty or full.
+    margin: f64,
     /// What is told of every time step.
     follower: Option<&'a mut dyn Follower>,
     /// Cycle of the present step.
@@ -275,6 +277,7 @@ impl<'a> Run<'a> {
             next_period: f64::INFINITY,
             period: f64::INFINITY,
             probes: Probes::none(),
+            margin: options.stoichiometry_margin,
             follower: None,
             cycle: 0,
             last_record_s: None,
@@ -382,6 +385,9 @@ impl<'a> Run<'a> {
     fn begin(&mut self, step: &Step, kinks: bool, span: f64) -> Result<Option<Cause>, CellError> {
         self.model.solve_potentials(&mut self.y, self.time)?;
         let slope = self.model.starting_slope(&self.y, self.time)?;
+        self.set_margin(&slope);
+        let slope =
+            if self.margin < self.options.stoichiometry_margin { self.potentials_too(slope) } else { slope };
         self.integrators.restart(&mut self.model, kinks, (self.time, &self.y, &slope), span);
         self.follow_begin()?;
         self.record_start();
