@@ -208,15 +208,18 @@ fn steps_away_from_the_usual_margin_are_done() {
                 let steps = steps.map(|(rate, s)| Step::lasting(Control::CRate(rate), s)).to_vec();
                 let outcome =
                     scalade_cell::solve_or_partial(&p, &Protocol::sequence(steps), &options, &[]).unwrap();
-                println!(
-                    "{name} {model:?} {audit_heat_of_mixing} {sign} {:?} {:?}",
-                    outcome
-                        .solution
-                        .steps
-                        .iter()
-                        .map(|s| (s.end_s - s.start_s, s.end_reason))
-                        .collect::<Vec<_>>(),
-                    outcome.failure
+                let steps = &outcome.solution.steps;
+                assert_eq!(outcome.failure, None, "{name} {model:?} {sign}: {steps:?}");
+                assert!(
+                    matches!(
+                        steps[0].end_reason,
+                        EndReason::NegativeStoichiometry | EndReason::PositiveStoichiometry
+                    ),
+                    "{name} {model:?} {sign}"
+                );
+                assert!(
+                    steps[1..].iter().all(|s| s.end_reason == EndReason::TimeLimit),
+                    "{name} {model:?} {sign}"
                 );
             }
         }
