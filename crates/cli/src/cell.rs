@@ -17,7 +17,7 @@ pub struct Source {
     /// Model: dfn (Doyle-Fuller-Newman), spme (single particle with electrolyte), spm (single particle) [default: dfn, or spm where the electrolyte is not known].
     #[arg(long, value_parser = ["dfn", "spme", "spm"])]
     pub model: Option<String>,
-    /// State at the start, at rest: a state of charge from 0 to 1 or in percent (0 and 1 are the cut-off voltages), an open-circuit voltage such as "4.1 V", or initial (the parameters' own stoichiometries) [default: initial; cells of BPX files start full].
+    /// State at the start, at rest: a state of charge from 0 to 1 or in percent (0 and 1 are the cut-off voltages), an open-circuit voltage such as "4.1 V", or initial (the parameters' own stoichiometries) [default: initial; cells of BPX files start at the state of charge in the file, or full].
     #[arg(long, allow_hyphen_values = true)]
     pub soc: Option<String>,
 }

@@ -708,3 +708,20 @@ fn derivatives_stand_beside_the_curve() {
         ["cell", "--parameters", "marquis2019", "--stream", "x.csv", "--sensitivities", "electrode_area_m2"];
     refused(&streamed, &["--stream"]);
 }
+
+#[test]
+fn a_file_says_where_its_cell_starts() {
+    let folder = common::Folder::new();
+    let half = folder.path("half.json");
+    common::document(&["bpx", "convert", "chen2020", &half, "--state-of-charge", "0.5"]);
+    let of_file = cell(&["--bpx", &half, "--model", "spm", "--times", "60 s"]);
+    let asked = cell(&["--bpx", &half, "--model", "spm", "--times", "60 s", "--soc", "0.5"]);
+    let full = cell(&["--bpx", &half, "--model", "spm", "--times", "60 s", "--soc", "1"]);
+    let start = |found: &Value| number(found, "/start/open_circuit_voltage_V");
+    assert!((start(&of_file) - start(&asked)).abs() < 1e-3, "{} {}", start(&of_file), start(&asked));
+    assert!((start(&full) - 4.2).abs() < 1e-9 && start(&of_file) < 4.0);
+    assert_ne!(numbers(&of_file["voltage_V"]), numbers(&full["voltage_V"]));
+    // Without a state of charge the cell is full.
+    let without = cell(&["--bpx", &bpx("nmc_pouch_cell_BPX.json"), "--model", "spm", "--times", "60 s"]);
+    assert!((start(&without) - 4.2).abs() < 1e-9);
+}

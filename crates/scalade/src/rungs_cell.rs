@@ -95,12 +95,13 @@ pub struct CellRequest {
 
 /// The cell with its name and model.
 fn cell_of(request: &CellSourceRequest) -> Result<(ParameterSet, ModelKind), ScaladeError> {
-    let (set, of_file) = match (&request.parameters, &request.bpx) {
-        (Some(name), None) => (named(name)?, None),
+    let (set, at_state) = match (&request.parameters, &request.bpx) {
+        (Some(name), None) => (named(name)?, true),
         (None, Some(path)) => {
             let document = BpxDocument::read(&read_text(path)?)
                 .map_err(|e| ScaladeError::input(format!("{}: {e}", path.display())))?;
-            (document.parameters, None)
+            // The stoichiometries of the full cell are rounded in files: full is the upper cut-off voltage.
+            (document.parameters, document.state_of_charge.is_some_and(|charge| charge < 1.0))
         }
         (Some(_), Some(_)) => {
             return Err(ScaladeError::input("--parameters and --bpx both name a cell; give one of them"));
@@ -116,11 +117,10 @@ fn cell_of(request: &CellSourceRequest) -> Result<(ParameterSet, ModelKind), Sca
     };
     let default = if set.without_electrolyte { ModelKind::Spm } else { ModelKind::Dfn };
     let model = match request.model.as_deref() {
-        None => of_file.unwrap_or(default),
+        None => default,
         Some(name) => model_kind(name)?,
     };
-    // Files give the stoichiometries of the full cell rounded; full is the upper cut-off voltage.
-    let default = if request.bpx.is_some() { "1" } else { "initial" };
+    let default = if at_state { "initial" } else { "1" };
     Ok((start(set, request.start.as_deref().unwrap_or(default))?, model))
 }
 

@@ -150,6 +150,8 @@ pub struct BpxDocument {
     pub header: BpxHeader,
     /// Parameters, at the state of charge of the file.
     pub parameters: ParameterSet,
+    /// State of charge at the start between the file's stoichiometries, if it gives one.
+    pub state_of_charge: Option<f64>,
     /// Measured curves.
     pub validation: Vec<BpxValidation>,
     /// State of ageing.
@@ -211,6 +213,7 @@ impl BpxDocument {
             (0, Some(header), Some(parameters)) => Ok(Self {
                 header,
                 parameters,
+                state_of_charge: reading.state_of_charge,
                 validation: reading.validation,
                 degradation: reading.degradation,
                 warnings,

@@ -27,6 +27,7 @@ pub(super) struct Reading {
     pub(super) user_defined: Vec<(String, Node)>,
     pub(super) optional_cell: Vec<(&'static str, f64)>,
     pub(super) ambient: Option<f64>,
+    pub(super) state_of_charge: Option<f64>,
     pub(super) findings: Findings,
 }
 
@@ -56,6 +57,7 @@ pub(super) fn read(root: &Node, options: BpxOptions) -> Reading {
         user_defined: Vec::new(),
         optional_cell: Vec::new(),
         ambient: None,
+        state_of_charge: None,
         findings: Findings::default(),
     };
     let findings = &mut out.findings;
@@ -100,6 +102,10 @@ fn keep_rest(parameterisation: &Section<'_>, state: &State<'_>, out: &mut Readin
     out.ambient = thermal
         .and_then(|section| section.number_or_none(key, Range::Temperature, ignored))
         .or_else(|| cell.number_or_none(key, Range::Temperature, ignored));
+    out.state_of_charge = state
+        .initial
+        .as_ref()
+        .and_then(|section| section.number_or_none("Initial state-of-charge", Range::Unit, ignored));
     let key = "Thermal conductivity [W.m-1.K-1]";
     if let Some(node @ Node::Number(_)) = cell.get(key)
         && !out.user_defined.iter().any(|(name, _)| name == key)

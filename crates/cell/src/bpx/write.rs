@@ -377,6 +377,7 @@ impl BpxDocument {
                 references: None,
             },
             parameters,
+            state_of_charge: None,
             validation: Vec::new(),
             degradation: None,
             warnings: Vec::new(),
