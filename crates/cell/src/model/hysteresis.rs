@@ -62,7 +62,10 @@ impl HysteresisBlock {
             HysteresisLaw::Off => return Ok(None),
             HysteresisLaw::CurrentSigmoid => 0.0,
             HysteresisLaw::OneState => branches.decay_constant.ok_or_else(|| CellError::Parameter {
-                name: format!("hysteresis decay constant of '{}'", material.name),
+                name: match material.name.as_str() {
+                    "" => "hysteresis decay constant".to_owned(),
+                    name => format!("hysteresis decay constant of {name}"),
+                },
                 value: f64::NAN,
                 requirement: "is not in the parameter set, but the one-state model needs it; give it, or take the current sigmoid".to_owned(),
             })?,

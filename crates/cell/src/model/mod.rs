@@ -420,7 +420,7 @@ fn check_model(p: &ParameterSet, options: &DfnOptions) -> Result<(), CellError> 
     };
     if options.hysteresis != HysteresisLaw::Off && materials().all(|m| m.hysteresis.is_none()) {
         return Err(CellError::Parameter {
-            name: format!("hysteresis of '{}'", p.name),
+            name: format!("hysteresis of {}", p.name),
             value: f64::NAN,
             requirement: "has no data: no material has branches of its open-circuit potential; give them, or switch it off".to_owned(),
         });
@@ -434,7 +434,7 @@ fn check_model(p: &ParameterSet, options: &DfnOptions) -> Result<(), CellError> 
     }
     if p.without_electrolyte && options.model != ModelKind::Spm {
         return Err(CellError::Parameter {
-            name: format!("electrolyte of '{}'", p.name),
+            name: format!("electrolyte of {}", p.name),
             value: f64::NAN,
             requirement: "is not known: only the single-particle model (spm) can be run".to_owned(),
         });
