@@ -4,7 +4,9 @@
 use crate::FARADAY;
 use crate::error::CellError;
 use crate::parameters::{ActiveMaterial, Electrode, ParameterSet};
+use crate::solver::root::root;
 use serde::{Deserialize, Serialize};
+use std::convert::Infallible;
 
 /// States tried when a voltage is looked for, in electrodes of one material and in blends.
 const SAMPLES: [usize; 2] = [4000, 400];
@@ -29,23 +31,30 @@ impl ActiveMaterial {
         Ok(self.open_circuit.at_reference.value(point)? + excess * entropic)
     }
 
-    /// Stoichiometry in equilibrium with `potential`, by bisection: the potential falls with lithium.
+    /// Stoichiometry in equilibrium with `potential`: the potential falls with lithium.
     fn stoichiometry_at(&self, potential: f64, temperature: Temperature) -> f64 {
-        let (mut low, mut high) = (1e-9, 1.0 - 1e-9);
-        for _ in 0..60 {
-            let middle = 0.5 * (low + high);
-            // Where a table does not reach, the nearer end of the range is the nearest state it knows.
-            let above = match self.rest_potential(middle, temperature) {
-                Ok(value) => value > potential,
-                Err(_) => middle < 0.5,
-            };
-            if above {
-                low = middle;
-            } else {
-                high = middle;
+        /// Beyond every potential, V.
+        const FAR: f64 = 1e3;
+        let (low, high) = (1e-9, 1.0 - 1e-9);
+        // Where a table does not reach, the nearer end of the range is the nearest state it knows.
+        let above = |x: f64| match self.rest_potential(x, temperature) {
+            Ok(value) => value - potential,
+            Err(_) => {
+                if x < 0.5 {
+                    FAR
+                } else {
+                    -FAR
+                }
             }
+        };
+        let (at_low, at_high) = (above(low), above(high));
+        if at_low <= 0.0 || at_high >= 0.0 {
+            return if at_low <= 0.0 { low } else { high };
         }
-        0.5 * (low + high)
+        let found =
+            root((low, at_low), (high, at_high), 0.5, None, 1e-16, |x| Ok::<f64, Infallible>(above(x)));
+        let Ok(x) = found;
+        x
     }
 }
 
@@ -81,16 +90,16 @@ impl Electrode {
                 .sum();
             sum / self.materials().map(|m| m.fraction * m.max_concentration).sum::<f64>()
         };
-        let (mut low, mut high) = (-1.0, 6.0);
-        for _ in 0..60 {
-            let middle = 0.5 * (low + high);
-            if held(middle) > content {
-                low = middle;
-            } else {
-                high = middle;
-            }
-        }
-        let potential = 0.5 * (low + high);
+        let (low, high) = (-1.0, 6.0);
+        let (at_low, at_high) = (held(low) - content, held(high) - content);
+        let potential = if at_low <= 0.0 || at_high >= 0.0 {
+            if at_low <= 0.0 { low } else { high }
+        } else {
+            let excess = |potential: f64| Ok::<f64, Infallible>(held(potential) - content);
+            let start = low + (high - low) * at_low / (at_low - at_high);
+            let Ok(potential) = root((low, at_low), (high, at_high), start, None, 1e-16, excess);
+            potential
+        };
         let found: Vec<f64> = self.materials().map(|m| m.stoichiometry_at(potential, temperature)).collect();
         let miss = held(potential) - content;
         if miss.abs() > 1e-6 {

@@ -1,7 +1,7 @@
 //! Runs the steps of a protocol on the closed form.
 
 use super::cell::{BATCH, Batch, ClosedCell};
-use super::panel::{POINTS, Rule, Values, Verdict, root};
+use super::panel::{POINTS, Rule, Values, Verdict};
 use crate::FARADAY;
 use crate::options::DfnOptions;
 use crate::parameters::ParameterSet;
@@ -10,6 +10,7 @@ use crate::protocol::{Control, Limit, PlacedStep, Step, StepState};
 use crate::solution::{
     DfnSolution, EndReason, EnergyBalance, Inventory, Profile, StepSummary, StoichiometryRange, WorkCounters,
 };
+use crate::solver::root::root;
 
 /// A limit overstepped by less than this between points is not met, V (or stoichiometry).
 const TOUCH: f64 = 1e-9;

@@ -4,6 +4,7 @@ pub(crate) mod banded;
 pub(crate) mod bdf;
 pub(crate) mod one_step;
 pub(crate) mod quadrature;
+pub(crate) mod root;
 
 use bdf::{Bdf, Counters, DaeSystem, StepFailure};
 use one_step::OneStep;
