@@ -247,3 +247,16 @@ pub struct DfnSolution {
     /// Work done.
     pub work: WorkCounters,
 }
+
+impl DfnSolution {
+    /// The lists that get an entry with each output.
+    pub(crate) fn records_mut(&mut self) -> [&mut Vec<f64>; 5] {
+        [
+            &mut self.time_s,
+            &mut self.voltage_v,
+            &mut self.current_a,
+            &mut self.temperature_k,
+            &mut self.discharge_capacity_ah,
+        ]
+    }
+}

@@ -132,11 +132,8 @@ impl CellModel {
     /// concentrations while only the potentials are unknown.
     fn fix_rows(&self, matrix: &mut Banded) {
         let n = self.line.len();
-        let mut solid = vec![false; n];
-        for electrode in &self.electrodes {
-            solid[electrode.first..electrode.first + electrode.count].fill(true);
-        }
-        for i in (0..n).filter(|i| !solid[*i]) {
+        let solid = |i: usize| self.electrodes.iter().any(|e| (e.first..e.first + e.count).contains(&i));
+        for i in (0..n).filter(|i| !solid(*i)) {
             matrix.set_row_to_unit(3 * i + 2);
         }
         if let Some(sheet) = &self.sheet {

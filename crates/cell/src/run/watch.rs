@@ -113,25 +113,13 @@ impl Run<'_> {
                 discharge_capacity_ah: solution.discharge_capacity_ah[i],
             };
             if !watch.record(&record) {
-                for list in [
-                    &mut solution.time_s,
-                    &mut solution.voltage_v,
-                    &mut solution.current_a,
-                    &mut solution.temperature_k,
-                    &mut solution.discharge_capacity_ah,
-                ] {
+                for list in solution.records_mut() {
                     list[kept] = list[i];
                 }
                 kept += 1;
             }
         }
-        for list in [
-            &mut solution.time_s,
-            &mut solution.voltage_v,
-            &mut solution.current_a,
-            &mut solution.temperature_k,
-            &mut solution.discharge_capacity_ah,
-        ] {
+        for list in solution.records_mut() {
             list.truncate(kept);
         }
         self.told = kept;
