@@ -4,6 +4,7 @@
 
 pub(super) mod harmonic;
 
+use super::residual::MAX_NODES;
 use super::{CellModel, trouble};
 use crate::FARADAY;
 use crate::mesh::LineMesh;
@@ -165,24 +166,38 @@ impl CellModel {
         let thermal_voltage = self.kept_temperature * crate::GAS_CONSTANT / FARADAY;
         let element = &line.elements[index];
         let solid = self.solid_conductivity(element.layer);
+        // Coefficients at the nodes: of diffusion, conduction, conduction by concentration, both of these carried by
+        // the salt's ions, and of the solid.
+        let mut coefficients = [[0.0; 6]; MAX_NODES];
+        for (q, own) in coefficients.iter_mut().enumerate().take(size) {
+            let node = element.start + q;
+            let weight = line.weights[q] * element.scale;
+            let efficient = weight * e.efficiency(element.layer, node);
+            let conductive = efficient * kept.kappa[node];
+            let relative = conductive * (kept.chi[node] / kept.salt[node]);
+            let t = kept.t[node];
+            *own = [
+                efficient * kept.d[node],
+                conductive,
+                relative,
+                conductive * t,
+                relative * t,
+                weight * solid,
+            ];
+        }
         for i in 0..size {
-            for j in 0..size {
-                let (mut diffusion, mut conduction, mut concentration, mut electronic) = (0.0, 0.0, 0.0, 0.0);
-                let (mut carried, mut carried_concentration) = (0.0, 0.0);
-                for q in 0..size {
-                    let node = element.start + q;
-                    let test = line.weights[q] * line.derivative[q * size + i];
-                    let trial = test * element.scale * line.derivative[q * size + j];
-                    electronic += trial;
-                    let trial = trial * e.efficiency(element.layer, node);
-                    let conductive = trial * kept.kappa[node];
-                    let relative = conductive * kept.chi[node] / kept.salt[node];
-                    diffusion += trial * kept.d[node];
-                    conduction += conductive;
-                    concentration += relative;
-                    carried += conductive * kept.t[node];
-                    carried_concentration += relative * kept.t[node];
+            let mut sums = [[0.0; 6]; MAX_NODES];
+            for (own, row) in coefficients.iter().zip(line.derivative.chunks_exact(size)) {
+                let scaled = own.map(|c| c * row[i]);
+                for (sum, entry) in sums.iter_mut().zip(row) {
+                    for (s, c) in sum.iter_mut().zip(scaled) {
+                        *s += c * entry;
+                    }
                 }
+            }
+            for (j, sum) in sums.iter().enumerate().take(size) {
+                let [mut diffusion, conduction, concentration, carried, carried_concentration, electronic] =
+                    *sum;
                 let node = element.start + j;
                 let test =
                     line.weights[j] * line.derivative[j * size + i] * e.efficiency(element.layer, node);
@@ -206,7 +221,7 @@ impl CellModel {
                 add(row + 1, column, by_salt * salt_unit);
                 add(row + 1, column + 1, conduction);
                 if element.layer != 1 {
-                    add(row + 2, column + 2, solid * electronic);
+                    add(row + 2, column + 2, electronic);
                 }
             }
         }
