@@ -453,8 +453,7 @@ impl Family {
         let offset = self.surface_offset();
         if let Some(leading) = leading {
             self.particles.factor(leading).map_err(|k| trouble(self.base + k, 0.0, SINGULAR))?;
-            self.response[offset..].fill(self.flux_scale);
-            self.particles.solve(&mut self.response);
+            self.particles.respond(self.flux_scale, &mut self.response);
         }
         for k in 0..self.count() {
             let response = self.response[offset + k];

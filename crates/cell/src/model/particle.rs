@@ -277,6 +277,23 @@ impl ParticleBatch {
         }
     }
 
+    /// Solution for a right-hand side that is `value` at every surface and 0 inside.
+    pub(crate) fn respond(&self, value: f64, out: &mut [f64]) {
+        let (n, m, band) = (self.mesh.len(), self.count, self.mesh.bandwidth);
+        if self.lanes > 1 {
+            out.fill(0.0);
+            out[(n - 1) * m..].fill(value);
+            return self.solve(out);
+        }
+        // All particles share their matrix, and forward elimination leaves such a right-hand side as it is.
+        for i in (0..n).rev() {
+            let row = &self.factors[i * n..(i + 1) * n];
+            let own = if i + 1 == n { value } else { 0.0 };
+            let known: f64 = (i + 1..=(i + band).min(n - 1)).map(|j| row[j] * out[j * m]).sum();
+            out[i * m..(i + 1) * m].fill((own - known) * row[i]);
+        }
+    }
+
     /// Solves in place with the transposed matrices, for all particles.
     pub(crate) fn solve_transposed(&self, rhs: &mut [f64]) {
         let (n, m, band) = (self.mesh.len(), self.count, self.mesh.bandwidth);
