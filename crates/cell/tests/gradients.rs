@@ -2,11 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod common;
+
+use common::protocol;
 use scalade_cell::{
-    CellError, Control, DfnOptions, DriveCycle, DriveQuantity, Hold, LossSlope, ModelKind, Parameter,
-    ParameterSet, Protocol, ProtocolItem, Step, Thermal, solve_with_gradient, solve_with_sensitivities,
+    DfnOptions, LossSlope, ModelKind, Parameter, ParameterSet, Protocol, Thermal, solve_with_gradient,
+    solve_with_sensitivities,
 };
-use std::sync::Arc;
 
 const NAMES: [&str; 9] = [
     "positive.material.diffusivity",
@@ -19,10 +21,6 @@ const NAMES: [&str; 9] = [
     "electrode_area_m2",
     "negative.material.initial_concentration",
 ];
-
-fn protocol(text: &str) -> Protocol {
-    Protocol::parse(text, &mut |_| Err(CellError::Document("no files here".to_owned()))).unwrap()
-}
 
 /// Some weights of either sign.
 fn weights(count: usize, seed: f64, scale: f64) -> Vec<f64> {
@@ -134,23 +132,7 @@ fn a_cell_that_warms_up() {
 #[test]
 fn a_trace_with_kinks() {
     let cell = ParameterSet::marquis2019().unwrap();
-    let trace = DriveCycle::new(
-        "steps and ramps",
-        DriveQuantity::Power,
-        vec![0.0, 10.0, 10.0, 20.0, 30.0, 40.0],
-        vec![1.0, 2.0, -1.0, 0.5, 2.5, 0.0],
-        Hold::Linear,
-    )
-    .unwrap();
-    let follow = Step {
-        control: Control::Profile { cycle: Arc::new(trace), factor: 1.0 },
-        limits: Vec::new(),
-        duration_s: None,
-        period_s: None,
-        leaves_repeat: false,
-        label: String::new(),
-    };
-    let protocol = Protocol { items: vec![ProtocolItem::Step(follow)] };
+    let protocol = common::trace(&[0.0, 10.0, 10.0, 20.0, 30.0, 40.0], &[1.0, 2.0, -1.0, 0.5, 2.5, 0.0]);
     compare(&cell, &protocol, &DfnOptions::draft(), &[5.0, 10.0, 15.0, 25.0, 40.0], &NAMES, 1e-5);
 }
 

@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use scalade_cell::{
-    AgeingOptions, CellError, Control, DfnOptions, DfnSolution, DriveCycle, DriveQuantity, Hold, Hysteresis,
-    HysteresisLaw, ModelKind, Parameter, ParameterSet, PlatingLaw, Property, Protocol, ProtocolItem, SeiLaw,
-    Sensitivities, Step, StepSensitivity, StepSummary, Thermal, solve, solve_with_sensitivities,
-};
-use std::sync::Arc;
+mod common;
 
-fn protocol(text: &str) -> Protocol {
-    Protocol::parse(text, &mut |_| Err(CellError::Document("no files here".to_owned()))).unwrap()
-}
+use common::protocol;
+use scalade_cell::{
+    AgeingOptions, DfnOptions, DfnSolution, Hysteresis, HysteresisLaw, ModelKind, Parameter, ParameterSet,
+    PlatingLaw, Property, Protocol, SeiLaw, Sensitivities, StepSensitivity, StepSummary, Thermal, solve,
+    solve_with_sensitivities,
+};
 
 /// A tight time tolerance: differences of runs are as noisy as their time steps.
 fn tight() -> DfnOptions {
@@ -211,22 +209,6 @@ fn a_cell_with_hysteresis() {
 #[test]
 fn a_trace_with_kinks() {
     let cell = ParameterSet::marquis2019().unwrap();
-    let trace = DriveCycle::new(
-        "steps and ramps",
-        DriveQuantity::Power,
-        vec![0.0, 10.0, 10.5, 20.0, 30.0, 40.0],
-        vec![1.0, 2.0, -1.0, 0.5, 2.5, 0.0],
-        Hold::Linear,
-    )
-    .unwrap();
-    let follow = Step {
-        control: Control::Profile { cycle: Arc::new(trace), factor: 1.0 },
-        limits: Vec::new(),
-        duration_s: None,
-        period_s: None,
-        leaves_repeat: false,
-        label: String::new(),
-    };
-    let protocol = Protocol { items: vec![ProtocolItem::Step(follow)] };
+    let protocol = common::trace(&[0.0, 10.0, 10.5, 20.0, 30.0, 40.0], &[1.0, 2.0, -1.0, 0.5, 2.5, 0.0]);
     against_differences(&cell, &protocol, &tight(), &[5.0, 15.0, 25.0, 40.0], &NAMES, 1e-3);
 }

@@ -2,7 +2,8 @@
 
 use crate::arguments::Common;
 use clap::{Args, Subcommand};
-use scalade::rungs_cell::{AgeingRequest, CellRequest, CellSourceRequest, ImpedanceRequest, ProtocolRequest};
+use scalade::rungs_cell::{AgeingRequest, CellRequest, CellSourceRequest, ProtocolRequest};
+use scalade::rungs_cell_impedance::ImpedanceRequest;
 use std::path::PathBuf;
 
 /// Which cell, in which state, by which model.

@@ -173,7 +173,7 @@ fn run_rung(command: Command) -> Result<Output, Failure> {
             }
             scalade::rungs_cell::cell(&run.request(), &CANCEL)?
         }
-        Command::Eis { of } => scalade::rungs_cell::impedance(&of.request())?,
+        Command::Eis { of } => scalade::rungs_cell_impedance::impedance(&of.request())?,
         _ => return Err(ScaladeError::internal("a command without an implementation").into()),
     };
     Ok(Output { text: scalade::document_text::as_text(&document), json: document })

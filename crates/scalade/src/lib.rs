@@ -36,6 +36,7 @@ pub mod rungs_barriers;
 pub mod rungs_bpx;
 pub mod rungs_cell;
 mod rungs_cell_follow;
+pub mod rungs_cell_impedance;
 mod rungs_cell_sensitivity;
 pub mod rungs_enumerate;
 pub mod rungs_groundstates;

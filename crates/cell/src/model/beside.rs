@@ -1,7 +1,7 @@
 //! The residual of a model that differs from another one in few things: only what differs is evaluated.
 
+use super::CellModel;
 use super::family::{Family, Temperatures};
-use super::{CellModel, trouble};
 use crate::expression::FormulaWorkspace;
 use crate::solver::bdf::Trouble;
 
@@ -70,14 +70,7 @@ impl Family {
         workspace: &mut FormulaWorkspace,
     ) -> Result<(), Trouble> {
         let FamilyDifference { potential, exchange, diffusivity, .. } = difference;
-        let start = self.surface_start();
-        let inverse = 1.0 / self.max_concentration;
-        for (k, x) in self.x.iter_mut().enumerate() {
-            *x = y[start + k] * inverse;
-            if !(*x > 0.0 && *x < 1.0) {
-                return Err(trouble(start + k, *x, super::family::EMPTY_OR_FULL));
-            }
-        }
+        self.set_stoichiometries(y)?;
         if potential {
             self.evaluate_potential_at(y, temperatures, false, workspace)?;
         } else {

@@ -15,7 +15,7 @@ use crate::solver::bdf::Trouble;
 use crate::{FARADAY, GAS_CONSTANT};
 
 pub(super) const NO_VALUE: &str = "a material function has no finite value";
-pub(super) const EMPTY_OR_FULL: &str = "the surface stoichiometry left the open interval (0, 1)";
+const EMPTY_OR_FULL: &str = "the surface stoichiometry left the open interval (0, 1)";
 
 /// Temperature of an evaluation and that at which the properties are given, K.
 #[derive(Debug, Clone, Copy)]
@@ -193,15 +193,8 @@ impl Family {
         derivatives: bool,
         workspace: &mut FormulaWorkspace,
     ) -> Result<(), Trouble> {
+        self.set_stoichiometries(y)?;
         let start = self.surface_start();
-        let surface = &y[start..start + self.count()];
-        let inverse = 1.0 / self.max_concentration;
-        for (k, (x, c)) in self.x.iter_mut().zip(surface).enumerate() {
-            *x = c * inverse;
-            if !(*x > 0.0 && *x < 1.0) {
-                return Err(trouble(start + k, *x, EMPTY_OR_FULL));
-            }
-        }
         self.evaluate_potential_at(y, temperatures, derivatives, workspace)?;
         self.evaluate_exchange_at(y, salt, temperatures, derivatives, workspace)?;
         if let Some(side) = &mut self.side {
@@ -209,6 +202,19 @@ impl Family {
                 .map_err(|u| trouble(start, u.value, NO_VALUE))?;
         }
         self.evaluate_diffusivity(y, temperatures, derivatives, workspace)
+    }
+
+    /// Takes the stoichiometries of the surfaces from `y`.
+    pub(super) fn set_stoichiometries(&mut self, y: &[f64]) -> Result<(), Trouble> {
+        let start = self.surface_start();
+        let inverse = 1.0 / self.max_concentration;
+        for (k, (x, c)) in self.x.iter_mut().zip(&y[start..]).enumerate() {
+            *x = c * inverse;
+            if !(*x > 0.0 && *x < 1.0) {
+                return Err(trouble(start + k, *x, EMPTY_OR_FULL));
+            }
+        }
+        Ok(())
     }
 
     /// Evaluates the open-circuit potential alone, at stoichiometries that were set.
